@@ -1,0 +1,1 @@
+"""Is the judge any good: agreement, preference, calibration, bias, sensitivity, benchmarks, report."""

@@ -1,0 +1,1 @@
+"""Training judges from (Item, Judgment) rows, and the judge that ships."""

@@ -1,0 +1,70 @@
+"""What every backend speaks: Chat in, Reply (or BackendError as a value) out."""
+
+from dataclasses import dataclass
+from typing import Any, Mapping, NamedTuple, Protocol, Sequence
+
+from workbench.errors import BackendError
+from workbench.replies import Verdict
+from workbench.schema import Item, Kind, Sampling, VideoPolicy, View
+from workbench.video.frames import Frames
+
+
+@dataclass(frozen=True, eq=False)
+class Chat:
+    """One request: a video (if any) followed by text, in one user turn. The video always comes first.
+
+    `menu` holds the labels the verdict may take and `slot` the text right before it ("<score>"), so that a backend can
+    tell the probabilities over the menu; an empty menu means none are wanted. `item` and `order` (positions of the
+    item's responses as shown) are there for judges that compute instead of read (metrics, scalar heads).
+    """
+
+    system: str
+    frames: Frames | None
+    text: str
+    menu: tuple[str, ...] = ()
+    slot: str = ""
+    sample: int = 0
+    item: Item | None = None
+    order: tuple[int, ...] = (0,)
+
+
+class Reply(NamedTuple):
+    """What came back. `probs` maps menu labels (as shown) to probabilities; `verdict` is set by judges that compute one."""
+
+    text: str
+    probs: Mapping[str, float] | None = None
+    usage: Mapping[str, float] = {}
+    verdict: Verdict | None = None
+    finished: bool = True  # False: cut off at max_new_tokens
+
+
+@dataclass(frozen=True)
+class Declared:
+    """What a checkpoint says it was made for (its judge.json); empty fields mean anything goes."""
+
+    kinds: tuple[Kind, ...] = ()
+    prompts: tuple[str, ...] = ()  # prompt names
+    scale: tuple[int, int] | None = None
+    domain: str = ""  # a sentence; shown beside every verdict when not empty
+    max_frames: int | None = None
+
+
+class Backend(Protocol):
+    """A judge. Batching, prefix sharing, concurrency and retry are its own business."""
+
+    name: str  # the spec it was made from: "embedded", "hf:Qwen/Qwen2.5-VL-7B-Instruct", ...
+    identity: Mapping[str, Any]  # goes into Judgment.settings["judge"]: revision, adapter, dtype, conventions, ...
+    view: View  # "video", "description" (text-only judge), "none"
+    sampling: Sampling  # its defaults
+    video_policy: VideoPolicy
+    declared: Declared
+
+    def generate(self, chats: Sequence[Chat], sampling: Sampling) -> list[Reply | BackendError]:
+        """One result for each chat, in order. A failure that is the backend's own is a value, not an exception."""
+        ...
+
+    def close(self) -> None:
+        """Free the model's memory. A closed backend is not used again."""
+        ...
+
+
