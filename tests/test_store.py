@@ -1,0 +1,142 @@
+"""The run folder: what is written is read back, a torn tail costs one line, one process writes, exports hold everything."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+
+from workbench.errors import InputError, StoreError
+from workbench.schema import Item, Judgment
+from workbench.store import Run
+
+ITEM = Item(None, "What happens?", ("=cmd", "A dog\nruns, “home”."), tags={"row": "1"})
+SETTINGS = {"order": [0, 1], "sampling": {"temperature": 0.0, "seed": 7}}
+
+
+def judgment(sample=0, status="scored", **fields):
+    scored = {"choice": "A", "probs": {"A": 0.75, "B": 0.25}} if status == "scored" else {"error": "out of memory"}
+    return Judgment(ITEM.id, "scripted", "pairwise@0", status, settings=SETTINGS, sample=sample, **{**scored, **fields})
+
+
+@pytest.fixture
+def run(tmp_path):
+    run = Run.create(tmp_path / "run", config={"mode": "pairwise"}, command="python -m workbench judge")
+    with run.writing():
+        run.add_items([ITEM])
+    return run
+
+
+def test_what_is_appended_is_read_back(run):
+    written = [judgment(0), judgment(1, "failed")]
+    with run.writing():
+        for one in written:
+            run.append(one)
+    again = Run.open(run.folder)
+    assert [j.to_dict() for j in again.judgments()] == [json.loads(json.dumps(j.to_dict())) for j in written]
+    assert list(again.items()) == [ITEM.id] and again.head()["versions"]["torch"]
+
+
+def test_the_last_line_of_a_key_wins_and_failed_ones_are_asked_again(run):
+    run.append(judgment(0, "failed"))
+    run.append(judgment(1))
+    assert run.done_keys() == {judgment(1).key}
+    run.append(judgment(0))
+    assert [j.status for j in run.judgments()] == ["scored", "scored"]
+    assert run.done_keys() == {judgment(0).key, judgment(1).key}
+
+
+@pytest.mark.parametrize("torn", ['{"item": "half', "\x00\x00\x00", '{"item": "whole but no newline"}'])
+def test_a_torn_last_line_is_passed_over_and_cut_before_writing(run, torn):
+    run.append(judgment(0))
+    with (run.folder / "judgments.jsonl").open("a") as file:
+        file.write(torn)
+    assert len(run.judgments()) == 1
+    with run.writing():
+        run.append(judgment(1))
+    assert [j.sample for j in run.judgments()] == [0, 1]
+
+
+def test_a_torn_only_line_longer_than_a_block_is_cut(run):
+    path = run.folder / "judgments.jsonl"
+    path.write_text("x" * 200_000)
+    with run.writing():
+        run.append(judgment())
+    assert len(run.judgments()) == 1
+
+
+def test_a_broken_line_in_the_middle_is_named(run):
+    run.append(judgment(0))
+    with (run.folder / "judgments.jsonl").open("a") as file:
+        file.write("not json\n")
+    with pytest.raises(InputError, match="line 2"):
+        run.judgments()
+
+
+HOLD = """
+import sys, time
+from workbench.store import Run
+with Run.open(sys.argv[1]).writing() as run:
+    run.set_status("running")
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_second_writer_is_refused_with_the_pid_and_a_killed_one_leaves_no_lock(run):
+    holder = subprocess.Popen([sys.executable, "-c", HOLD, str(run.folder)], stdout=subprocess.PIPE, text=True)
+    assert holder.stdout.readline() == "held\n"
+    with pytest.raises(StoreError, match=f"process {holder.pid}"), run.writing():
+        pass
+    os.kill(holder.pid, signal.SIGKILL)
+    holder.wait()
+    with run.writing():
+        run.append(judgment())
+
+
+def test_resume_asks_for_the_same_config(run):
+    assert Run.create_or_resume(run.folder, config={"mode": "pairwise"}).folder == run.folder
+    with pytest.raises(StoreError, match="mode was 'pairwise', now 'pointwise'"):
+        Run.create_or_resume(run.folder, config={"mode": "pointwise"})
+    with pytest.raises(StoreError, match="holds a run already"):
+        Run.create(run.folder, config={})
+    with pytest.raises(StoreError, match="not a run folder"):
+        Run.open(run.folder.parent)
+
+
+def test_leaving_by_an_exception_is_told_in_the_status(run):
+    with pytest.raises(ZeroDivisionError), run.writing():
+        raise ZeroDivisionError("division by zero")
+    assert run.status()["state"] == "failed" and "division by zero" in run.status()["last_error"]
+    with pytest.raises(KeyboardInterrupt), run.writing():
+        raise KeyboardInterrupt
+    assert run.status()["state"] == "stopped"
+
+
+def test_summary_counts_by_status(run):
+    run.append(judgment(0))
+    run.append(judgment(1, "failed"))
+    assert run.finish()["by_status"] == {"scored": 1, "failed": 1}
+    assert run.status()["state"] == "done"
+
+
+def test_exports_hold_every_judgment_with_its_item(run, tmp_path):
+    run.append(judgment(0, reasoning="zażółć\u202e gęślą"))
+    run.append(judgment(1, "failed"))
+    parquet = pd.read_parquet(run.export(tmp_path / "out.parquet"))
+    table = pd.read_csv(run.export(tmp_path / "out.csv"))
+    lines = [json.loads(line) for line in run.export(tmp_path / "out.jsonl").read_text().splitlines()]
+    assert parquet["choice"][0] == "A" and pd.isna(parquet["choice"][1])
+    assert list(parquet["responses"][0]) == list(ITEM.responses)
+    assert json.loads(table["responses"][0]) == list(ITEM.responses) and table["reasoning"][0] == "zażółć\u202e gęślą"
+    assert Judgment.from_dict(lines[0]["judgment"]).key == judgment(0).key and Item.from_dict(lines[0]["item"]) == ITEM
+    assert list(parquet.columns) == list(table.columns) == list(run.to_frame().columns)
+
+
+def test_an_empty_run_exports_an_empty_table_and_other_endings_are_refused(run, tmp_path):
+    assert len(pd.read_parquet(run.export(tmp_path / "out.parquet"))) == 0
+    with pytest.raises(InputError, match="xlsx"):
+        run.export(tmp_path / "out.xlsx")

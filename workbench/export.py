@@ -1,0 +1,95 @@
+"""Judgments as tables: one row each, joined with their items, for pandas, Parquet, CSV and JSONL."""
+
+import json
+from pathlib import Path
+from typing import Any, Iterable, Mapping
+
+import pandas as pd
+
+from workbench.errors import InputError
+from workbench.schema import Item, Judgment
+
+COLUMNS = (
+    "item", "judge", "prompt", "sample", "status", "score", "choice", "ranking", "order", "expected_score", "rubric",
+    "reasoning", "error", "reply", "video", "video_sha256", "instruction", "responses", "reference", "temperature",
+    "seed", "frame_seconds", "criteria", "probs", "tags", "settings", "usage", "created", "key",
+)  # fmt: skip
+
+
+def expected_score(judgment: Judgment) -> float | None:
+    """The mean of the rating under the judge's own probabilities; None where there are no ratings to weigh."""
+    if not judgment.probs or judgment.score is None:
+        return None
+    return sum(float(label) * probability for label, probability in judgment.probs.items())
+
+
+def judgment_row(item: Item | None, judgment: Judgment) -> dict[str, Any]:
+    """One row: scalars as they are, lists as lists, mappings as JSON text."""
+    sampling = judgment.settings.get("sampling", {})
+    return {
+        "item": judgment.item,
+        "judge": judgment.judge,
+        "prompt": judgment.prompt,
+        "sample": judgment.sample,
+        "status": judgment.status,
+        "score": judgment.score,
+        "choice": judgment.choice,
+        "ranking": list(judgment.ranking) if judgment.ranking else None,
+        "order": list(judgment.settings.get("order", ())),
+        "expected_score": expected_score(judgment),
+        "rubric": judgment.rubric,
+        "reasoning": judgment.reasoning,
+        "error": judgment.error,
+        "reply": judgment.reply,
+        "video": item.video.path if item and item.video else None,
+        "video_sha256": item.video.sha256 if item and item.video else None,
+        "instruction": item.instruction if item else None,
+        "responses": list(item.responses) if item else None,
+        "reference": item.reference if item else None,
+        "temperature": sampling.get("temperature"),
+        "seed": sampling.get("seed"),
+        "frame_seconds": list(judgment.frames["seconds"]) if judgment.frames else None,
+        "criteria": _json(judgment.criteria),
+        "probs": _json(judgment.probs),
+        "tags": _json(item.tags if item else None),
+        "settings": _json(judgment.settings),
+        "usage": _json(judgment.usage),
+        "created": judgment.created,
+        "key": judgment.key,
+    }
+
+
+def judgments_frame(items: Mapping[str, Item], judgments: Iterable[Judgment]) -> pd.DataFrame:
+    """One row a judgment, with the columns of `COLUMNS` also when there are none."""
+    return pd.DataFrame([judgment_row(items.get(j.item), j) for j in judgments], columns=list(COLUMNS))
+
+
+def write_table(run, path: Path) -> Path:
+    """Write a Run's judgments to `path`; its ending says how. In CSV, lists are JSON text."""
+    if path.suffix not in (".parquet", ".csv", ".jsonl"):
+        raise InputError(f"{path.name}: got the ending {path.suffix!r}, expected .parquet, .csv or .jsonl.")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.suffix == ".jsonl":
+        _write_jsonl(run, path)
+        return path
+    frame = run.to_frame()
+    if path.suffix == ".parquet":
+        frame.to_parquet(path, index=False)
+        return path
+    for column in ("ranking", "order", "responses", "frame_seconds"):
+        frame[column] = frame[column].map(_json)
+    frame.to_csv(path, index=False)
+    return path
+
+
+def _write_jsonl(run, path: Path) -> None:
+    """The records in full: {"item": Item, "judgment": Judgment} a line."""
+    items = run.items()
+    with path.open("w", encoding="utf-8") as file:
+        for judgment in run.judgments():
+            item = items[judgment.item].to_dict() if judgment.item in items else None
+            file.write(json.dumps({"item": item, "judgment": judgment.to_dict()}, ensure_ascii=False) + "\n")
+
+
+def _json(value: Any) -> str | None:
+    return None if value is None else json.dumps(value, ensure_ascii=False)

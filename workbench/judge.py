@@ -1,0 +1,276 @@
+"""Judging itself: items and a backend in, one Judgment for each request out, failures as values.
+
+A request is (item, order of its responses, sample index). Videos are decoded once for all their requests; whatever a
+resumed run has already answered (`done`) is not asked again.
+"""
+
+import time
+from collections import defaultdict
+from dataclasses import replace
+from itertools import islice
+from typing import Any, Callable, Container, Iterable, Iterator, Literal, Mapping, NamedTuple
+
+from workbench.backends.base import Backend, BackendError, Chat, Reply
+from workbench.errors import InputError, VideoError
+from workbench.prompts import Prompt, render
+from workbench.replies import Unparsed, Verdict, read_reply
+from workbench.schema import Choice, Item, Judgment, Sampling, VideoPolicy, View, content_id
+from workbench.video import Frames, VideoLimits, sample_frames
+
+Orders = Literal["both", "given"]
+PairOutcome = Literal["A", "B", "tie", "inconsistent"]
+BATCH_SIZE = 8
+
+
+class Request(NamedTuple):
+    """One verdict to be asked for. `settings` is what, with item, judge, prompt and sample, makes the Judgment's key."""
+
+    item: Item
+    order: tuple[int, ...]
+    sample: int
+    settings: Mapping[str, Any]
+    blank: Judgment  # what is known before asking; completed by `_answered` or `_unanswered`
+
+
+class JudgePlan(NamedTuple):
+    """What is to be asked of one judge: the settings that all its requests share."""
+
+    backend: Backend
+    prompt: Prompt
+    sampling: Sampling
+    policy: VideoPolicy
+    view: View
+    samples: int
+    orders: Orders
+    limits: VideoLimits | None
+
+
+def plan_judging(
+    backend: Backend,
+    prompt: Prompt,
+    *,
+    sampling: Sampling | None = None,
+    policy: VideoPolicy | None = None,
+    samples: int = 1,
+    orders: Orders = "both",
+    view: View | None = None,
+    limits: VideoLimits | None = None,
+) -> JudgePlan:
+    """Settles what was left open with the judge's own defaults, and refuses what the judge says it cannot do.
+
+    Raises InputError when the checkpoint declares that it was not made for this prompt, scale or number of frames.
+    """
+    if samples < 1:
+        raise InputError(f"samples: got {samples}, expected at least 1.")
+    plan = JudgePlan(backend, prompt, sampling or backend.sampling, policy or backend.video_policy,
+                     view or backend.view, samples, orders, limits)  # fmt: skip
+    _check_declared(plan)
+    return plan
+
+
+def _check_declared(plan: JudgePlan) -> None:
+    declared, prompt, name = plan.backend.declared, plan.prompt, plan.backend.name
+    if declared.kinds and prompt.kind not in declared.kinds:
+        raise InputError(f"{name} was not made for {prompt.kind} judging; it knows {', '.join(declared.kinds)}.")
+    if declared.prompts and prompt.name not in declared.prompts:
+        raise InputError(f"{name} was not made for the prompt {prompt.name!r}; it knows {', '.join(declared.prompts)}.")
+    scale = (prompt.form.low, prompt.form.high)
+    if declared.scale and "score" in prompt.form.tags and scale != declared.scale:
+        got, known = "{} to {}".format(*scale), "{} to {}".format(*declared.scale)
+        raise InputError(f"{name} was not made for a scale of {got}; it knows {known}.")
+    frames = plan.policy.frames or plan.policy.max_frames or 0
+    if declared.max_frames and plan.view == "video" and frames > declared.max_frames:
+        raise InputError(f"{name} was made for at most {declared.max_frames} frames, got {frames}; ask for fewer.")
+
+
+def response_orders(item: Item, orders: Orders) -> list[tuple[int, ...]]:
+    """The orders in which an item's responses are shown: as given, and reversed too when `orders` is "both"."""
+    given = tuple(range(len(item.responses)))
+    return [given, given[::-1]] if orders == "both" and len(given) > 1 else [given]
+
+
+def requests_for(item: Item, plan: JudgePlan) -> Iterator[Request]:
+    """Every request that one item makes under a plan."""
+    video = plan.policy.to_dict() if plan.view == "video" and item.video else None
+    for order in response_orders(item, plan.orders):
+        settings = {
+            "judge": dict(plan.backend.identity),
+            "sampling": plan.sampling.to_dict(),
+            "video": video,
+            "view": plan.view,
+            "order": list(order),
+        }
+        for sample in range(plan.samples):
+            blank = Judgment(item=item.id, judge=plan.backend.name, prompt=plan.prompt.id, status="skipped",
+                             settings=settings, sample=sample)  # fmt: skip
+            yield Request(item, order, sample, settings, blank)
+
+
+def one_response_each(items: Iterable[Item]) -> Iterator[Item]:
+    """Items for pointwise judging: an item with several responses becomes one item for each of them."""
+    for item in items:
+        yield from (replace(item, responses=(response,)) for response in item.responses)
+
+
+def judge_items(
+    items: Iterable[Item],
+    backend: Backend,
+    prompt: Prompt,
+    *,
+    done: Container[str] = frozenset(),
+    batch_size: int = BATCH_SIZE,
+    on_stage: Callable[[str], None] = lambda stage: None,
+    **settings: Any,
+) -> Iterator[Judgment]:
+    """Judge items, yielding each Judgment as soon as it is there.
+
+    Args:
+        items: what to judge. An item whose number of responses does not fit the prompt is "skipped", with the reason.
+        done: keys of judgments not to ask for again (`Run.done_keys()`).
+        batch_size: requests handed to the backend at a time.
+        on_stage: told what is going on ("decoding clip.mp4", "judging 8 requests"), for progress.
+        settings: sampling, policy, samples, orders, view, limits, as `plan_judging` takes them.
+
+    A video that cannot be read and a failure of the backend become judgments with status "failed" and the error.
+    Raises InputError for a request that the judge declares it was not made for.
+    """
+    plan = plan_judging(backend, prompt, **settings)
+    asked = _chats(_by_video(_open_requests(items, plan, done)), plan, on_stage)
+    while batch := list(islice(asked, batch_size)):
+        ready = [(request, chat) for request, chat in batch if isinstance(chat, Chat)]
+        yield from (chat for _, chat in batch if isinstance(chat, Judgment))
+        if ready:
+            on_stage(f"judging {len(ready)} request{'s' * (len(ready) > 1)}")
+            replies = plan.backend.generate([chat for _, chat in ready], plan.sampling)
+            for (request, chat), reply in zip(ready, replies, strict=True):
+                yield _judgment(request, chat, reply, plan.prompt)
+
+
+def _open_requests(items: Iterable[Item], plan: JudgePlan, done: Container[str]) -> Iterator[Request]:
+    seen: set[str] = set()
+    for item in items:
+        for request in requests_for(item, plan):
+            key = request.blank.key
+            if key not in seen and key not in done:
+                seen.add(key)
+                yield request
+
+
+def _by_video(requests: Iterable[Request]) -> Iterator[list[Request]]:
+    """Requests grouped by video, in order of first appearance; those without a video are one group."""
+    groups: dict[str | None, list[Request]] = defaultdict(list)
+    for request in requests:
+        groups[request.item.video.sha256 if request.item.video else None].append(request)
+    yield from groups.values()
+
+
+def _chats(groups: Iterable[list[Request]], plan: JudgePlan, on_stage) -> Iterator[tuple[Request, Chat | Judgment]]:
+    """Each request with its chat, or with the Judgment that says why there is none."""
+    for group in groups:
+        frames, seconds = None, 0.0
+        if group[0].settings["video"]:
+            try:
+                started = time.perf_counter()
+                frames = _load_frames(group[0].item, plan, on_stage)
+                seconds = (time.perf_counter() - started) / len(group)
+            except VideoError as error:
+                yield from ((request, _unanswered(request, "failed", str(error))) for request in group)
+                continue
+        for request in group:
+            yield _with_decode_seconds(request, seconds), _chat(request, plan, frames)
+
+
+def _load_frames(item: Item, plan: JudgePlan, on_stage) -> Frames:
+    assert item.video is not None
+    if not item.video.path:
+        raise VideoError("The item names no video file; got only its hash. Give the path where the file is.")
+    on_stage(f"decoding {item.video.path}")
+    frames = sample_frames(item.video.path, plan.policy, limits=plan.limits)
+    if frames.sha256 != item.video.sha256:
+        raise VideoError(
+            f"{item.video.path}: got content {frames.sha256[:12]}, expected {item.video.sha256[:12]}; "
+            "the file changed since the item was made. Make the item again or restore the file."
+        )
+    return frames
+
+
+def _chat(request: Request, plan: JudgePlan, frames: Frames | None) -> Chat | Judgment:
+    try:
+        return render(plan.prompt, request.item, frames=frames, view=plan.view, order=request.order, sample=request.sample)
+    except InputError as error:
+        return _unanswered(request, "skipped", str(error))
+
+
+def _with_decode_seconds(request: Request, seconds: float) -> Request:
+    return request._replace(blank=replace(request.blank, usage={"decode_seconds": round(seconds, 4)}))
+
+
+def _unanswered(request: Request, status: Literal["failed", "skipped"], error: str) -> Judgment:
+    return replace(request.blank, status=status, error=error)
+
+
+def _judgment(request: Request, chat: Chat, reply: Reply | BackendError, prompt: Prompt) -> Judgment:
+    """The Judgment that a reply amounts to: scored, unparsed with the reason, or failed with the error."""
+    frames = chat.frames.record() if chat.frames else None
+    if isinstance(reply, BackendError):
+        return replace(request.blank, status="failed", error=str(reply), frames=frames)
+    usage = {**request.blank.usage, **reply.usage}
+    answered = replace(request.blank, reply=reply.text, frames=frames, usage=usage)
+    verdict = reply.verdict or read_reply(prompt.form, reply.text)
+    if isinstance(verdict, Unparsed):
+        cut = "" if reply.finished else " The reply was cut off at max_new_tokens."
+        return replace(answered, status="unparsed", error=verdict.reason + cut)
+    return replace(answered, status="scored", **_in_item_terms(verdict, reply.probs, request.order))
+
+
+def _in_item_terms(verdict: Verdict, probs: Mapping[str, float] | None, order: tuple[int, ...]) -> dict[str, Any]:
+    """A verdict speaks of responses as shown; a Judgment of the item's own."""
+    swapped = order == (1, 0)
+    if probs and swapped:
+        probs = {swap_choice(label): probability for label, probability in probs.items()}
+    return {
+        "score": verdict.score,
+        "choice": swap_choice(verdict.choice) if swapped and verdict.choice else verdict.choice,
+        "ranking": tuple(order[shown] for shown in verdict.ranking) if verdict.ranking else None,
+        "criteria": verdict.criteria or None,
+        "probs": probs,
+        "rubric": verdict.rubric,
+        "reasoning": verdict.reasoning,
+    }
+
+
+def swap_choice(choice: str) -> str:
+    """A for B and B for A; a tie stays a tie."""
+    return {"A": "B", "B": "A"}.get(choice, choice)
+
+
+def pair_outcome(first: Judgment, second: Judgment) -> PairOutcome | None:
+    """What a pair judged in both orders comes to. None unless both were scored.
+
+    The two agree, or the outcome is "inconsistent": a preference that follows the position is none, and a tie against
+    a preference is no agreement either.
+    """
+    if first.choice is None or second.choice is None:
+        return None
+    return first.choice if first.choice == second.choice else "inconsistent"
+
+
+class PairVerdict(NamedTuple):
+    """The judgments of one pair in both orders (or in one, when only one was asked), and what they come to."""
+
+    judgments: tuple[Judgment, ...]
+    outcome: PairOutcome | Choice | None
+
+
+def pair_verdicts(judgments: Iterable[Judgment]) -> list[PairVerdict]:
+    """Joins the two orders of each pair: same item, judge, prompt, sample and settings but for the order."""
+    groups: dict[tuple, list[Judgment]] = defaultdict(list)
+    for judgment in judgments:
+        if len(judgment.settings.get("order", ())) == 2:
+            rest = {name: value for name, value in judgment.settings.items() if name != "order"}
+            groups[judgment.item, judgment.judge, judgment.prompt, judgment.sample, content_id(rest)].append(judgment)
+    return [PairVerdict(tuple(group), _outcome(group)) for group in groups.values()]
+
+
+def _outcome(group: list[Judgment]) -> PairOutcome | Choice | None:
+    return pair_outcome(*group) if len(group) == 2 else group[0].choice

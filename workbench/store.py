@@ -1,0 +1,251 @@
+"""The run folder: everything one run was asked, and every verdict it gave.
+
+    runs/<run>/run.json         command, config, prompts in full, versions: written first
+               items.jsonl      the Items, one a line
+               judgments.jsonl  append-only, one Judgment a line, flushed; the last line of a key wins
+               rejected.jsonl   rows of the input that could not become Items, with the reason
+               status.json      state, done/total, ETA, pid, last error: replaced atomically
+               summary.json     counts by status: written last, so its existence means "complete"
+               run.lock         held by the one process that writes
+
+JSONL is the truth; Parquet and CSV are exports. Videos and frames are never copied in.
+"""
+
+import importlib.metadata
+import json
+import os
+import platform
+import secrets
+import time
+from collections import Counter
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Iterable, Iterator, Mapping, Self
+
+from filelock import FileLock, Timeout
+
+from workbench.errors import InputError, StoreError
+from workbench.schema import Item, Judgment, utc_now
+
+FORMAT = 1
+ANSWERED = ("scored", "unparsed")  # what a resumed run does not ask again
+STATUS_SECONDS = 0.5  # status.json is written at most this often
+
+
+def new_run_folder(root: str | Path, name: str) -> Path:
+    """A fresh folder name under `root`: name, moment, and four random hex digits."""
+    return Path(root) / f"{name}-{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the libraries a verdict depends on, without importing them."""
+    found = {"python": platform.python_version()}
+    for package in ("torch", "transformers", "peft", "accelerate", "av", "decord", "numpy", "pillow", "gradio"):
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+
+class Run:
+    """A run folder. Anyone may read it; `writing()` makes this process its one writer."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self._status_written = 0.0
+
+    @classmethod
+    def create(
+        cls, folder: str | Path, *, config: Mapping[str, Any], prompts: Iterable[Mapping] = (), command: str = ""
+    ) -> Self:
+        """Make a run folder and write its run.json. Raises StoreError where one is already."""
+        folder = Path(folder)
+        if (folder / "run.json").exists():
+            raise StoreError(f"{folder} holds a run already; resume it with the same settings, or name another folder.")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(f"{folder} cannot be made a run folder: {error.strerror}. Name a folder you may write to.") from error
+        head = {"format": FORMAT, "created": utc_now(), "command": command, "config": dict(config),
+                "prompts": [dict(prompt) for prompt in prompts], "versions": versions()}  # fmt: skip
+        _replace_json(folder / "run.json", head)
+        return cls(folder)
+
+    @classmethod
+    def open(cls, folder: str | Path) -> Self:
+        """Open a run folder that exists. Raises StoreError where there is none."""
+        folder = Path(folder)
+        if not (folder / "run.json").is_file():
+            raise StoreError(f"{folder} is not a run folder: it has no run.json. Give the folder that a run printed.")
+        return cls(folder)
+
+    @classmethod
+    def create_or_resume(cls, folder: str | Path, *, config: Mapping[str, Any], **head: Any) -> Self:
+        """Make the run folder, or open it when it was made with the same config. Raises StoreError for another config."""
+        if not (Path(folder) / "run.json").exists():
+            return cls.create(folder, config=config, **head)
+        run = cls.open(folder)
+        then, now = run.head()["config"], json.loads(json.dumps(dict(config)))
+        differing = sorted(name for name in {*then, *now} if then.get(name) != now.get(name))
+        if differing:
+            name = differing[0]
+            raise StoreError(
+                f"{folder} was run with other settings: {name} was {then.get(name)!r}, now {now.get(name)!r}. "
+                "Use the same settings to resume, or name another folder."
+            )
+        return run
+
+    @contextmanager
+    def writing(self) -> Iterator[Self]:
+        """Hold the run's lock while writing. Raises StoreError, with the pid, while another process holds it.
+
+        What a killed writer left of a last line is cut off first; leaving by an exception marks the run "failed" or,
+        for a KeyboardInterrupt, "stopped".
+        """
+        lock = FileLock(self.folder / "run.lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            pid = self.status().get("pid", "unknown")
+            raise StoreError(f"{self.folder} is being written by process {pid}; wait for it, stop it, or name another folder.") from None
+        try:
+            for name in ("items.jsonl", "judgments.jsonl", "rejected.jsonl"):
+                _cut_broken_tail(self.folder / name)
+            yield self
+        except KeyboardInterrupt:
+            self.set_status("stopped")
+            raise
+        except BaseException as error:
+            self.set_status("failed", last_error=f"{type(error).__name__}: {error}")
+            raise
+        finally:
+            lock.release()
+
+    def head(self) -> dict[str, Any]:
+        """run.json: command, config, prompts, versions."""
+        return json.loads((self.folder / "run.json").read_text(encoding="utf-8"))
+
+    def add_items(self, items: Iterable[Item]) -> None:
+        """Append the Items that are not in the run yet."""
+        known = set(self.items())
+        with (self.folder / "items.jsonl").open("a", encoding="utf-8") as file:
+            for item in items:
+                if item.id not in known:
+                    known.add(item.id)
+                    file.write(_line(item.to_dict()))
+
+    def add_rejected(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Write the input rows that could not become Items: {"row", "reason", ...}, replacing those of an earlier start."""
+        (self.folder / "rejected.jsonl").write_text("".join(_line(dict(row)) for row in rows), encoding="utf-8")
+
+    def append(self, judgment: Judgment) -> None:
+        """Append one Judgment; it is on its way to the disk before this returns."""
+        with (self.folder / "judgments.jsonl").open("a", encoding="utf-8") as file:
+            file.write(_line(judgment.to_dict()))
+
+    def items(self) -> dict[str, Item]:
+        """The Items by id, in the order they were added."""
+        return {item.id: item for item in map(Item.from_dict, _read_lines(self.folder / "items.jsonl"))}
+
+    def rejected(self) -> list[dict[str, Any]]:
+        """The input rows that could not become Items."""
+        return list(_read_lines(self.folder / "rejected.jsonl"))
+
+    def judgments(self) -> list[Judgment]:
+        """The Judgments in the order of their first appearance; of several lines with one key the last counts."""
+        last: dict[str, Judgment] = {}
+        for judgment in map(Judgment.from_dict, _read_lines(self.folder / "judgments.jsonl")):
+            last[judgment.key] = judgment
+        return list(last.values())
+
+    def done_keys(self) -> set[str]:
+        """Keys that a resumed run does not ask again: scored and unparsed. Failed and skipped ones are tried again."""
+        return {judgment.key for judgment in self.judgments() if judgment.status in ANSWERED}
+
+    def status(self) -> dict[str, Any]:
+        """status.json, or {} before the first one is written."""
+        path = self.folder / "status.json"
+        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+    def set_status(self, state: str, **fields: Any) -> None:
+        """Replace status.json: state ("running", "done", "stopped", "failed"), pid, and fields such as done, total, eta_seconds.
+
+        While the state stays the same it is written at most twice a second.
+        """
+        now, before = time.monotonic(), self.status()
+        if before.get("state") == state and now - self._status_written < STATUS_SECONDS:
+            return
+        self._status_written = now
+        _replace_json(self.folder / "status.json", {**before, "state": state, "pid": os.getpid(), "updated": utc_now(), **fields})
+
+    def finish(self) -> dict[str, Any]:
+        """Write summary.json (counts by status and by judge) and set the status to done. Returns the summary."""
+        judgments = self.judgments()
+        summary = {
+            "items": len(self.items()),
+            "rejected": len(self.rejected()),
+            "judgments": len(judgments),
+            "by_status": dict(Counter(judgment.status for judgment in judgments)),
+            "by_judge": dict(Counter(judgment.judge for judgment in judgments)),
+            "finished": utc_now(),
+        }
+        _replace_json(self.folder / "summary.json", summary)
+        self.set_status("done", done=len(judgments), total=len(judgments), eta_seconds=0)
+        return summary
+
+    def to_frame(self):
+        """All judgments as a pandas DataFrame, one row each, with the columns of workbench.export."""
+        from workbench.export import judgments_frame
+
+        return judgments_frame(self.items(), self.judgments())
+
+    def export(self, path: str | Path) -> Path:
+        """Write the judgments with their items to a .parquet, .csv or .jsonl file. Raises InputError for another ending."""
+        from workbench.export import write_table
+
+        return write_table(self, Path(path))
+
+
+def _line(record: Mapping[str, Any]) -> str:
+    return json.dumps(record, ensure_ascii=True, allow_nan=False) + "\n"
+
+
+def _read_lines(path: Path) -> Iterator[dict[str, Any]]:
+    """Each line of a JSONL file. A last line without its newline is what a killed writer left, and is passed over."""
+    if not path.exists():
+        return
+    with path.open(encoding="utf-8") as file:
+        for number, line in enumerate(file, 1):
+            if not line.endswith("\n"):
+                return
+            try:
+                yield json.loads(line)
+            except json.JSONDecodeError as error:
+                raise InputError(f"{path}, line {number}: not JSON ({error.msg}). Restore the line or delete it.") from error
+
+
+def _cut_broken_tail(path: Path) -> None:
+    """Cut off a last line that has no newline, so that the next append starts on a line of its own."""
+    if not path.exists() or not (size := path.stat().st_size):
+        return
+    with path.open("rb+") as file:
+        end = size
+        while end:
+            start = max(0, end - 65536)
+            file.seek(start)
+            newline = file.read(end - start).rfind(b"\n")
+            end = start + newline + 1 if newline >= 0 else start
+            if newline >= 0:
+                break
+        file.truncate(end)
+
+
+def _replace_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Write a JSON file so that a reader sees the old one or the new one, never half of one."""
+    draft = path.with_suffix(f".{os.getpid()}.tmp")
+    with draft.open("w", encoding="utf-8") as file:
+        json.dump(value, file, indent=2, allow_nan=False)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
