@@ -22,6 +22,7 @@ class VideoInfo:
     variable_frame_rate: bool
     rotation: int  # degrees clockwise that were applied: 0, 90, 180, 270
     bytes: int
+    pixel_format: str = ""  # "yuv420p", "yuv420p10le" ...: what a browser can play depends on it
 
 
 @dataclass(frozen=True, eq=False)
