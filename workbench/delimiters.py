@@ -1,4 +1,4 @@
-"""Delimiters in text that is not ours: a forged tag or chat token is made visible text, everything else stays as it is."""
+"""Delimiters in text that is not ours: a forged tag or chat token is made plain text, everything else stays."""
 
 import re
 import unicodedata
@@ -14,9 +14,7 @@ _FORGED = re.compile(
     r"|\[\s*(?:/\s*)?(?:INST|SYS|SYSTEM_PROMPT|IMG\w*|AUDIO|BEGIN_AUDIO|TOOL_\w+|AVAILABLE_TOOLS|THINK|BOS|EOS|PAD)\s*\]",
     re.IGNORECASE,
 )
-_UNSEEN_LETTERS = frozenset(
-    "\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0"
-)  # letters and symbols that are drawn as nothing
+_UNSEEN = frozenset("\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")  # letters and symbols drawn as nothing
 _UNUSUAL = re.compile(r"[^\t\n\r -~]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -24,8 +22,8 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 def neutralise(text: str) -> str:
     """`text` with the opening bracket of every tag-like construct and chat special token swapped for U+2039.
 
-    Looks through compatibility forms (fullwidth brackets and letters), zero-width and bidirectional controls and combining
-    marks. `a < b` and `x<y` stay. Lone surrogates, which no tokenizer takes, become U+FFFD. Idempotent.
+    Looks through compatibility forms (fullwidth brackets and letters), zero-width and bidirectional controls and
+    combining marks. `a < b` and `x<y` stay. Lone surrogates, which no tokenizer takes, become U+FFFD. Idempotent.
     """
     text = _SURROGATE.sub("\ufffd", text)
     seen, origin = _as_read(text)
@@ -38,7 +36,7 @@ def neutralise(text: str) -> str:
 
 
 def _as_read(text: str) -> tuple[str, list[int]]:
-    """The text as a reader sees it (no invisible characters, compatibility forms resolved) and where each letter came from."""
+    """The text as a reader sees it (nothing invisible, compatibility forms resolved), and where each letter stood."""
     if not _UNUSUAL.search(text):
         return text, list(range(len(text)))
     seen: list[str] = []
@@ -53,6 +51,6 @@ def _as_read(text: str) -> tuple[str, list[int]]:
 
 
 def _invisible(letter: str) -> bool:
-    if letter in _UNSEEN_LETTERS:
+    if letter in _UNSEEN:
         return True
     return unicodedata.category(letter) in ("Cf", "Cc", "Mn", "Me") and not letter.isspace()

@@ -7,28 +7,22 @@ A reply is plain text with tags: optional <rubric> and <thinking> blocks, then o
   changed minds) do not. Tags may have spaces, attributes and any case; escaped tags (`&lt;score&gt;`) are no tags.
 - A block that is never closed swallows the rest, so a score quoted inside reasoning never counts. A closing tag whose
   opening was in the prompt hides what came before it. <think> is read as <thinking>.
-- A score is a whole number on the scale, in the decimal digits of any script; also "4.0", "4/5" and "4 out of 5" (when 5 is
-  the top), "**4**", "four" (zero to ten), a label's own words, "4 (Good)". Ranges, "4.5", "1e0", "½", "IV" are Unparsed.
+- A score is a whole number on the scale, in the decimal digits of any script; also "4.0", "4/5" and "4 out of 5" (when
+  5 is the top), "**4**", "four" (zero to ten), a label's words, "4 (Good)". "4-5", "4.5", "1e0", "½" are Unparsed.
 - An answer is a letter, also "Response A" or "(a)"; a tie only where the form allows one. A ranking names each once.
 - A verdict tag that is never closed is Unparsed: at the end of a cut reply "<score>1" may have been about to be 10.
 """
 
-import math
 import re
-import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from string import ascii_uppercase
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from workbench.delimiters import neutralise
 from workbench.errors import InputError
-from workbench.schema import Kind
+from workbench.reply_form import Criterion, ReplyForm, Tag
+from workbench.wording import MARKS, ascii_forms, plain, whole_number
 
-Tag = Literal["rubric", "thinking", "score", "answer", "ranking"]
-VERDICT_TAG: Mapping[Kind, Tag] = {"pointwise": "score", "pairwise": "answer", "ranking": "ranking"}
-MAX_LEVELS = 101  # 0 to 100
-MAX_RANKED = len(ascii_uppercase)
+__all__ = ["Criterion", "ReplyForm", "Unparsed", "Verdict", "read_reply", "weighted_mean", "write_reply"]
 
 
 class Verdict(NamedTuple):
@@ -49,81 +43,6 @@ class Unparsed(NamedTuple):
     reason: str
 
 
-@dataclass(frozen=True)
-class Criterion:
-    """One aspect that gets its own score. `name` is a few letters, digits, spaces, - or _ (it stands in the reply)."""
-
-    name: str
-    description: str
-    weight: float = 1.0
-
-    def __post_init__(self):
-        if not (isinstance(self.name, str) and re.fullmatch(r"[^\W\d_](?:[\w -]{0,38}[^\W_])?", self.name)):
-            raise InputError(
-                f"Criterion: got name {self.name!r}, expected up to 40 letters, digits, spaces, - or _, a letter first."
-            )
-        if not (isinstance(self.description, str) and self.description.strip()):
-            raise InputError(f"Criterion {self.name!r}: the description is empty; say what the judge should look at.")
-        if not (isinstance(self.weight, (int, float)) and math.isfinite(self.weight) and self.weight > 0):
-            raise InputError(f"Criterion {self.name!r}: got weight {self.weight!r}, expected a number above 0.")
-
-
-@dataclass(frozen=True)
-class ReplyForm:
-    """What a well-formed reply looks like: its tags in order, and the menu its verdict is chosen from.
-
-    `low` to `high` are whole numbers, `labels` (value -> words) may name some of them. `responses` counts what is ranked.
-    Raises InputError for a form that no reply could fit.
-    """
-
-    kind: Kind
-    tags: tuple[Tag, ...]
-    low: int = 1
-    high: int = 5
-    labels: Mapping[int, str] = field(default_factory=dict, hash=False)
-    criteria: tuple[Criterion, ...] = ()
-    responses: int = 1
-    ties: bool = False
-
-    def __post_init__(self):
-        object.__setattr__(self, "tags", tuple(self.tags))
-        object.__setattr__(self, "criteria", tuple(self.criteria))
-        if self.kind == "pairwise":
-            object.__setattr__(self, "responses", 2)
-        _check_tags(self)
-        _check_scale(self)
-        if self.kind == "ranking" and not 3 <= self.responses <= MAX_RANKED:
-            raise InputError(f"ranking: got {self.responses} responses, expected 3 to {MAX_RANKED}.")
-        if self.criteria and self.kind != "pointwise":
-            raise InputError(
-                f"criteria: got {len(self.criteria)} for a {self.kind} prompt; only pointwise prompts score by criteria."
-            )
-        _check_distinct("criterion", [criterion.name for criterion in self.criteria])
-
-    @property
-    def verdict_tag(self) -> Tag:
-        return VERDICT_TAG[self.kind]
-
-    @property
-    def letters(self) -> tuple[str, ...]:
-        """What the responses are called, as shown: A, B, C ..."""
-        return tuple(ascii_uppercase[: self.responses])
-
-    @property
-    def menu(self) -> tuple[str, ...]:
-        """Every verdict there is, as written; empty where it is not one choice (a ranking, several criteria)."""
-        if self.kind == "ranking" or self.criteria:
-            return ()
-        if self.kind == "pairwise":
-            return (*self.letters, "tie") if self.ties else self.letters
-        return tuple(str(value) for value in range(self.low, self.high + 1))
-
-    @property
-    def slot(self) -> str:
-        """The text right before the verdict; empty where the menu is."""
-        return f"<{self.verdict_tag}>" if self.menu else ""
-
-
 def write_reply(form: ReplyForm, verdict: Verdict) -> str:
     """The reply that reads back as `verdict`; blocks that the form lacks are left out, tags inside free text are
     neutralised. Raises InputError when the verdict does not fit the form."""
@@ -136,7 +55,7 @@ def read_reply(form: ReplyForm, text: str) -> Verdict | Unparsed:
     parts = _scan(form.verdict_tag, text)
     if parts.verdict is None:
         return Unparsed(_nothing_found(form, parts))
-    found = _read_verdict(form, _ascii_forms(parts.verdict))
+    found = _read_verdict(form, ascii_forms(parts.verdict))
     if isinstance(found, Unparsed):
         return found
     return found._replace(rubric=parts.rubric or None, reasoning=parts.reasoning or None)
@@ -175,7 +94,7 @@ def _write_verdict(form: ReplyForm, verdict: Verdict) -> str:
 
 def _on_menu(form: ReplyForm, score: float | None) -> str:
     if score is None or score != score // 1 or not form.low <= score <= form.high:
-        raise InputError(f"write_reply: got score {score}, expected {_scale_words(form)}.")
+        raise InputError(f"write_reply: got score {score}, expected {form.scale_words}.")
     return str(int(score))
 
 
@@ -219,9 +138,8 @@ def _scan(verdict_tag: str, text: str) -> _Parts:
             verdict, opened = text[opened : match.start()], None
     if block is not None:
         blocks[block] = text[start:].strip()
-    return _Parts(
-        blocks.get("rubric"), blocks.get("thinking"), verdict, block or (verdict_tag if opened is not None else None)
-    )
+    unclosed = block or (verdict_tag if opened is not None else None)
+    return _Parts(blocks.get("rubric"), blocks.get("thinking"), verdict, unclosed)
 
 
 def _nothing_found(form: ReplyForm, parts: _Parts) -> str:
@@ -231,32 +149,6 @@ def _nothing_found(form: ReplyForm, parts: _Parts) -> str:
 
 
 # -- reading a verdict
-
-_MARKS = " \t\r\n*_`\"'()[]{}\u201c\u201d\u2018\u2019"  # what a judge may wrap around its verdict
-_NUMBER = re.compile(r"([+-]?)(0|[1-9]\d{0,3})(?:\.0{1,9})?(?:\s*(?:/|out of)\s*([1-9]\d{0,3})(?:\.0)?)?", re.ASCII)
-_WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
-
-
-def _ascii_forms(text: str) -> str:
-    """Decimal digits of every script and fullwidth forms as ASCII; invisible characters dropped. No other folding: a
-    superscript or a fraction is not a digit."""
-    return "".join(_ascii_form(letter) for letter in text)
-
-
-def _ascii_form(letter: str) -> str:
-    if letter.isdecimal():
-        return str(unicodedata.decimal(letter))
-    if "\uff01" <= letter <= "\uff5e":
-        return chr(ord(letter) - 0xFEE0)
-    if letter == "\u2212":  # the minus sign of typesetting
-        return "-"
-    return "" if unicodedata.category(letter) == "Cf" else letter
-
-
-def _plain(text: str) -> str:
-    """Lower-cased, single-spaced, without the marks around it: the form in which verdicts, labels and names are compared."""
-    text = _ascii_forms(text).strip(_MARKS).removesuffix(".").strip(_MARKS)
-    return " ".join(text.casefold().split())
 
 
 def _read_verdict(form: ReplyForm, content: str) -> Verdict | Unparsed:
@@ -270,33 +162,24 @@ def _read_verdict(form: ReplyForm, content: str) -> Verdict | Unparsed:
 
 def _read_level(form: ReplyForm, content: str) -> float | Unparsed:
     """One score on the form's scale."""
-    text = _plain(content)
-    labels = {_plain(words): value for value, words in form.labels.items()}
-    value = labels.get(text, _number(form, text))
+    text = plain(content)
+    labels = {plain(words): value for value, words in form.labels.items()}
+    value = labels.get(text, whole_number(text, form.high))
     for words, labelled in labels.items() if value is None else ():
         if text.endswith(words):  # "4 (Good)": only when both say the same
-            number = _number(form, text.removesuffix(words).rstrip(" (:=-\u2013\u2014"))
+            number = whole_number(text.removesuffix(words).rstrip(" (:=-\u2013\u2014"), form.high)
             value = labelled if number == labelled else value
     if value is None or not form.low <= value <= form.high:
-        return Unparsed(f"Got {_clip(content)} in <score>, expected {_scale_words(form)}.")
+        return Unparsed(f"Got {_clip(content)} in <score>, expected {form.scale_words}.")
     return float(value)
 
 
-def _number(form: ReplyForm, text: str) -> int | None:
-    if text in _WORDS:
-        return _WORDS.index(text)
-    match = _NUMBER.fullmatch(text)
-    if not match or (match[3] and int(match[3]) != form.high):
-        return None
-    return int(match[1] + match[2])
-
-
 def _read_criteria(form: ReplyForm, content: str) -> Verdict | Unparsed:
-    names = {_plain(criterion.name): criterion.name for criterion in form.criteria}
+    names = {plain(criterion.name): criterion.name for criterion in form.criteria}
     scores: dict[str, float] = {}
     for line in filter(str.strip, re.split(r"[\n,;]", content)):
         written, _, value = line.partition(":")
-        name = names.get(_plain(re.sub(r"^\s*(?:[-*\u2022]|\d+[.)])\s", "", written)))
+        name = names.get(plain(re.sub(r"^\s*(?:[-*\u2022]|\d+[.)])\s", "", written)))
         score = _read_level(form, value)
         if name is None or name in scores:
             return Unparsed(f"Got {_clip(line)} in <score>, expected one line for each of {', '.join(names.values())}.")
@@ -320,7 +203,7 @@ def _read_choice(form: ReplyForm, content: str) -> Verdict | Unparsed:
 
 def _read_ranking(form: ReplyForm, content: str) -> Verdict | Unparsed:
     places = {letter.lower(): place for place, letter in enumerate(form.letters)}
-    parts = [_letter(part) for part in re.split(r"[>,\n\u227b]", content.strip(_MARKS))]
+    parts = [_letter(part) for part in re.split(r"[>,\n\u227b]", content.strip(MARKS))]
     if sorted(parts) != sorted(places):
         expected = f"each of {', '.join(form.letters)} once, best first, joined by >"
         return Unparsed(f"Got {_clip(content)} in <ranking>, expected {expected}.")
@@ -328,55 +211,9 @@ def _read_ranking(form: ReplyForm, content: str) -> Verdict | Unparsed:
 
 
 def _letter(text: str) -> str:
-    return re.sub(r"^response[ _]?", "", _plain(text)).strip(_MARKS)
-
-
-def _scale_words(form: ReplyForm) -> str:
-    return f"a whole number from {form.low} to {form.high}"
+    return re.sub(r"^response[ _]?", "", plain(text)).strip(MARKS)
 
 
 def _clip(text: str, length: int = 60) -> str:
     text = text.strip()
     return repr(text if len(text) <= length else text[:length] + "\u2026")
-
-
-# -- checking a form
-
-
-def _check_tags(form: ReplyForm) -> None:
-    if form.kind not in VERDICT_TAG:
-        raise InputError(f"kind: got {form.kind!r}, expected one of {', '.join(VERDICT_TAG)}.")
-    allowed = ("rubric", "thinking", form.verdict_tag)
-    if (
-        not form.tags
-        or form.tags != tuple(tag for tag in allowed if tag in form.tags)
-        or form.tags[-1] != form.verdict_tag
-    ):
-        raise InputError(
-            f"tags: got {', '.join(form.tags) or 'none'}, expected {', '.join(allowed)} in this order; only the last must be there."
-        )
-
-
-def _check_scale(form: ReplyForm) -> None:
-    whole = all(isinstance(end, int) and not isinstance(end, bool) for end in (form.low, form.high))
-    if not whole or not 1 <= form.high - form.low < MAX_LEVELS or max(abs(form.low), abs(form.high)) > 9999:
-        raise InputError(
-            f"scale: got {form.low!r} to {form.high!r}, expected whole numbers, low below high, at most {MAX_LEVELS} levels."
-        )
-    for value, words in form.labels.items():
-        if value not in range(form.low, form.high + 1):
-            raise InputError(f"labels: got a label for {value!r}, expected values from {form.low} to {form.high}.")
-        if not isinstance(words, str) or len(words) > 60 or "\n" in words or not re.search(r"[^\W\d_]", words):
-            raise InputError(f"labels: got {words!r} for {value}, expected a few words on one line.")
-        if _number(form, _plain(words)) is not None:
-            raise InputError(
-                f"labels: got {words!r} for {value}; a label that is itself a number cannot be told from a score."
-            )
-    _check_distinct("label", list(form.labels.values()))
-
-
-def _check_distinct(what: str, names: list[str]) -> None:
-    plain = [_plain(name) for name in names]
-    for name, text in zip(names, plain, strict=True):
-        if plain.count(text) > 1:
-            raise InputError(f"{what}: got {name!r} more than once; the reply could not be told apart.")

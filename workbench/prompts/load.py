@@ -12,7 +12,7 @@ import yaml
 from workbench.delimiters import neutralise
 from workbench.errors import InputError
 from workbench.prompts.render import Prompt
-from workbench.replies import VERDICT_TAG, Criterion, ReplyForm
+from workbench.reply_form import VERDICT_TAG, Criterion, ReplyForm
 
 FOLDER = Path(__file__).parent
 _TEXT_KEYS = ("name", "kind", "system", "template", "guide")

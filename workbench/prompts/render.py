@@ -13,7 +13,7 @@ from typing import get_args
 from workbench.backends.base import Chat
 from workbench.delimiters import neutralise
 from workbench.errors import InputError
-from workbench.replies import MAX_RANKED, ReplyForm
+from workbench.reply_form import MAX_RANKED, ReplyForm
 from workbench.schema import Item, Kind, Video, View, content_id
 from workbench.video.frames import Frames
 
@@ -71,6 +71,8 @@ def render(
     With view "video" the frames may be left out, to show the text. Raises InputError when the item lacks what is asked.
     """
     form = form_for(prompt, item)
+    if view == "video" and item.video is None and frames is None:
+        raise InputError("The item has no video; give it one, or judge it with view 'description' or 'none'.")
     text = _text(prompt, item, view, order)
     shown = tuple(order) if order is not None else tuple(range(len(item.responses)))
     frames = frames if view == "video" else None
@@ -91,10 +93,8 @@ def _video_part(item: Item, view: View) -> list[str]:
         return [NO_VIDEO]
     if view == "description":
         return [f"{DESCRIBED}\n{_block('description', _needed(item.description, 'description'))}"]
-    if view == "video" and item.video is not None:
-        return []
     if view == "video":
-        raise InputError("The item has no video; judge it with view 'description' or 'none', or give it a video.")
+        return []
     raise InputError(f"view: got {view!r}, expected one of {', '.join(get_args(View))}.")
 
 
@@ -121,11 +121,10 @@ def _needed(text: str | None, name: str) -> str:
 
 
 def _verdict_words(form: ReplyForm) -> str:
-    number = f"a whole number from {form.low} to {form.high}"
     if form.criteria:
-        return "\n".join(["", *(f"{criterion.name}: {number}" for criterion in form.criteria), ""])
+        return "\n".join(["", *(f"{criterion.name}: {form.scale_words}" for criterion in form.criteria), ""])
     if form.kind == "pointwise":
-        return number
+        return form.scale_words
     if form.kind == "pairwise":
         return ", ".join(form.menu[:-1]) + f" or {form.menu[-1]}"
     return f"the letters {form.letters[0]} to {form.letters[-1]}, each once, the best first, joined by >"
