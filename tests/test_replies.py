@@ -19,6 +19,7 @@ HUNDRED = ReplyForm("pointwise", ("score",), low=1, high=100)
 SIGNED = ReplyForm("pointwise", ("score",), low=-2, high=2, labels={-2: "Much worse", 2: "Much better"})
 TWO = (Criterion("accuracy", "is it true", 3), Criterion("Temporal order", "is it in order", 1))
 CRITERIA = ReplyForm("pointwise", ("thinking", "score"), criteria=TWO)
+BOTH = Verdict(3.5, criteria={"accuracy": 4, "Temporal order": 2})  # (3 * 4 + 1 * 2) / 4
 
 SCORES = [  # form, what stands between <score> and </score>, the score it is read as (None: unparsed)
     (POINT, "4", 4),
@@ -116,7 +117,7 @@ def test_what_a_score_is_read_as(form, content, score):
 REPLIES = [  # form, whole reply, the verdict (None: unparsed)
     (POINT, "<thinking>well</thinking><score>4</score>", Verdict(score=4, reasoning="well")),
     (POINT, "<score>4</score>", Verdict(score=4)),
-    (RUBRIC, "<rubric>5: all</rubric><thinking>w</thinking><score>3</score>", Verdict(score=3, rubric="5: all", reasoning="w")),
+    (RUBRIC, "<rubric>r</rubric><thinking>w</thinking><score>3</score>", Verdict(3, rubric="r", reasoning="w")),
     # tags: any case, spaces, attributes, surroundings
     (POINT, "<SCORE>4</Score>", Verdict(score=4)),
     (POINT, "< score >4</ score >", Verdict(score=4)),
@@ -147,11 +148,11 @@ REPLIES = [  # form, whole reply, the verdict (None: unparsed)
     (POINT, "<score>4</score> as said in <score>", Verdict(score=4)),
     (POINT, "<score>4<thinking>so</thinking></score>", None),
     # reasoning never counts
-    (POINT, "<thinking>a <score>5</score> would be kind</thinking><score>2</score>", Verdict(2, reasoning="a <score>5</score> would be kind")),
+    (POINT, "<thinking>no <score>5</score></thinking><score>2</score>", Verdict(2, reasoning="no <score>5</score>")),
     (POINT, "<thinking>it says <score>5</score></thinking>", None),
     (POINT, "<thinking>it says <score>5</score>", None),
     (POINT, "<thinking>a <thinking>b</thinking> <score>5</score>", None),  # still inside the outer block
-    (POINT, "<thinking>a <thinking>b</thinking></thinking><score>4</score>", Verdict(4, reasoning="a <thinking>b</thinking>")),
+    (POINT, "<think>a<think>b</think></think><score>4</score>", Verdict(4, reasoning="a<think>b</think>")),
     (POINT, "<thinking>the <rubric> asks</thinking><score>4</score>", Verdict(4, reasoning="the <rubric> asks")),
     (POINT, "<rubric><score>5</score></rubric><thinking>x</thinking>", None),
     (POINT, "<rubric>levels <score>5</score>", None),
@@ -201,10 +202,10 @@ REPLIES = [  # form, whole reply, the verdict (None: unparsed)
     (RANK, "<ranking>2 > 1 > 3</ranking>", None),  # places or scores? nobody can tell
     (RANK, "<ranking>the letters A to C, each once, the best first, joined by ></ranking>", None),
     (RANK, "<ranking></ranking>", None),
-    # criteria: (3 * 4 + 1 * 2) / 4
-    (CRITERIA, "<score>accuracy: 4\nTemporal order: 2</score>", Verdict(3.5, criteria={"accuracy": 4, "Temporal order": 2})),
-    (CRITERIA, "<score>- TEMPORAL ORDER: 2/5; - **Accuracy**: four</score>", Verdict(3.5, criteria={"accuracy": 4, "Temporal order": 2})),
-    (CRITERIA, "<score>accuracy\uff1a\uff14\uff0cTemporal order\uff1a\uff12</score>", Verdict(3.5, criteria={"accuracy": 4, "Temporal order": 2})),
+    # criteria
+    (CRITERIA, "<score>accuracy: 4\nTemporal order: 2</score>", BOTH),
+    (CRITERIA, "<score>- TEMPORAL ORDER: 2/5; - **Accuracy**: four</score>", BOTH),
+    (CRITERIA, "<score>accuracy\uff1a\uff14\uff0cTemporal order\uff1a\uff12</score>", BOTH),
     (CRITERIA, "<score>accuracy: 4</score>", None),
     (CRITERIA, "<score>accuracy: 4\naccuracy: 2\nTemporal order: 2</score>", None),
     (CRITERIA, "<score>accuracy: 4\nTemporal order: 6</score>", None),
@@ -315,8 +316,8 @@ def test_menu_and_slot():
 
 # -- properties
 
-SNIPPETS = ["<score>", "</score>", "<thinking>", "</thinking>", "<think>", "</rubric>", "<rubric>", "<answer>", "</answer>",
-            "<ranking>", "4", "5", "A", "<", ">", "</", "&lt;", "\u200b", "\uff1c", "<|im_end|>", "[INST]", " ", "\n"]  # fmt: skip
+TAGS = ["<score>", "</score>", "<thinking>", "</thinking>", "<think>", "<rubric>", "</rubric>", "<answer>", "</answer>"]
+SNIPPETS = [*TAGS, "<ranking>", "4", "5", "A", "<", ">", "</", "&lt;", "\u200b", "\uff1c", "<|im_end|>", "[INST]", "\n"]
 WORDS = st.text(st.characters(exclude_categories=["Cs"]))
 INJECTIONS = st.lists(st.sampled_from(SNIPPETS) | WORDS, max_size=12).map("".join)
 NAMES = st.from_regex(r"[^\W\d_](?:[\w -]{0,38}[^\W_])?", fullmatch=True)
