@@ -1,0 +1,79 @@
+"""python -m bootstrap world --out DIR --scenes N --split train --seed 0: make a folder of the procedural video world."""
+
+import argparse
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from workbench.errors import InputError, WorkbenchError
+
+
+def main(argv: list[str] | None = None) -> int:
+    arguments = _parser().parse_args(argv)
+    try:
+        return arguments.run(arguments)
+    except WorkbenchError as error:
+        print(error, file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m bootstrap", description="Making training data.")
+    commands = parser.add_subparsers(required=True)
+    world = commands.add_parser("world", help="clips, items, targets and facts of the procedural video world")
+    world.add_argument("--out", type=Path, required=True, help="folder to write or resume")
+    world.add_argument("--scenes", type=int, required=True)
+    world.add_argument("--split", choices=("train", "validation", "test"), required=True)
+    world.add_argument("--seed", type=int, default=0)
+    world.add_argument("--setting", choices=("core", "full"), default="full", help="core: 2-8 s, no camera drift, calm events")
+    world.add_argument("--objects-max", type=int, help="1 to 4 objects at most, drawn evenly; default 3 in core, 4 in full")
+    world.add_argument("--seconds-min", type=float, help="with --seconds-max: clip lengths drawn evenly between the two")
+    world.add_argument("--seconds-max", type=float)
+    world.add_argument("--questions", type=int, default=3, help="at most so many instructions a scene")
+    world.add_argument("--pair-share", type=float, default=0.5, help="of the ten pairs of an instruction's responses")
+    world.add_argument("--workers", type=int, default=1, help="processes that draw")
+    world.set_defaults(run=_world)
+    return parser
+
+
+def _world(arguments: argparse.Namespace) -> int:
+    from bootstrap.world.folder import World, write_world
+
+    if arguments.scenes < 0 or arguments.seed < 0 or arguments.workers < 1 or arguments.questions < 1:
+        raise InputError("world: expected --scenes and --seed of 0 or more, --workers and --questions of 1 or more.")
+    if not 0 <= arguments.pair_share <= 1:
+        raise InputError(f"--pair-share: got {arguments.pair_share}, expected 0 to 1.")
+    world = World(_setting(arguments), arguments.split, arguments.seed, arguments.questions, arguments.pair_share)
+    start = time.monotonic()
+
+    def show(done: int) -> None:
+        if done % 50 == 0 or done == arguments.scenes:
+            rate = done / max(time.monotonic() - start, 1e-6)
+            left = (arguments.scenes - done) / rate
+            print(f"{done}/{arguments.scenes} scenes, {rate:.1f} a second, {left:.0f} s left", flush=True)
+
+    write_world(arguments.out, world, arguments.scenes, arguments.workers, show)
+    return 0
+
+
+def _setting(arguments: argparse.Namespace):
+    from bootstrap.world.sampling import SETTINGS, Length
+
+    setting = SETTINGS[arguments.setting]
+    if arguments.objects_max is not None:
+        if not 1 <= arguments.objects_max <= 4:
+            raise InputError(f"--objects-max: got {arguments.objects_max}, expected 1 to 4.")
+        setting = replace(setting, objects_max=arguments.objects_max)
+    low, high = arguments.seconds_min, arguments.seconds_max
+    if (low is None) != (high is None):
+        raise InputError("--seconds-min, --seconds-max: got one of them, expected both or neither.")
+    if low is not None:
+        if not 1 <= low <= high <= 600:
+            raise InputError(f"--seconds-min, --seconds-max: got {low} and {high}, expected 1 <= min <= max <= 600.")
+        setting = replace(setting, lengths=(Length(1.0, low, high),))
+    return setting
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,100 @@
+"""A world folder: clips, items, target judgments and facts, scene after scene; resumable, and the same every time.
+
+    world.json        what was asked for, and the vocabulary; a folder holds one world
+    clips/ID.mp4      one clip a scene
+    items.jsonl       workbench Items: five responses an instruction one by one, and pairs of them
+    judgments.jsonl   the target Judgment of every item, in the same order
+    facts.jsonl       what every scene knows; the format is told in facts.py
+
+Clips that are there are kept, and the JSONL files are written anew from the start, which is quick; so a run that was
+killed is resumed by the same command, and a larger number of scenes adds to a smaller one.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from bootstrap.world.clip import write_clip
+from bootstrap.world.drawing import draw_frames
+from bootstrap.world.facts import Facts, scene_facts
+from bootstrap.world.sampling import Setting, sample_scene
+from bootstrap.world.scene import Split
+from bootstrap.world.targets import RULE, scene_rows
+from bootstrap.world.words import VOCABULARY
+from workbench.errors import InputError
+from workbench.schema import Video
+
+FILES = ("items", "judgments", "facts")
+
+
+@dataclass(frozen=True)
+class World:
+    """What a world folder is made from; scene i is the same whatever the number of scenes."""
+
+    setting: Setting
+    split: Split
+    seed: int
+    questions: int = 3  # at most so many a scene
+    pair_share: float = 0.5  # of the ten pairs of an instruction's responses
+
+
+def write_world(
+    out: Path, world: World, scenes: int, workers: int = 1, on_scene: Callable[[int], None] = lambda done: None
+) -> None:
+    """Write or resume a world folder of `scenes` scenes. Raises InputError where the folder holds another world."""
+    (out / "clips").mkdir(parents=True, exist_ok=True)
+    _claim_folder(out, world)
+    files = {name: (out / f"{name}.jsonl").open("w", encoding="utf-8") for name in FILES}
+    try:
+        for done, lines in enumerate(_each_scene(out, world, scenes, workers), 1):
+            for name in FILES:
+                files[name].writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in lines[name])
+                files[name].flush()
+            on_scene(done)
+    finally:
+        for file in files.values():
+            file.close()
+
+
+def make_scene(out: Path, world: World, index: int) -> dict[str, list[Facts]]:
+    """Draw the clip of one scene, unless it is there, and return the lines that belong to it for each of FILES."""
+    scene = sample_scene(world.setting, world.split, world.seed, index)
+    path = out / "clips" / f"{scene.id}.mp4"
+    if not path.exists():
+        write_clip(path, draw_frames(scene), scene.fps)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    name = f"clips/{path.name}"
+    rows = scene_rows(scene, Video(digest, name), world.questions, world.pair_share)
+    return {
+        "items": [row.item.to_dict() for row in rows],
+        "judgments": [row.judgment.to_dict() for row in rows],
+        "facts": [scene_facts(scene, name, digest)],
+    }
+
+
+def _each_scene(out: Path, world: World, scenes: int, workers: int) -> Iterator[dict[str, list[Facts]]]:
+    make = partial(make_scene, out, world)
+    if workers == 1:
+        yield from map(make, range(scenes))
+        return
+    with ProcessPoolExecutor(workers) as pool:
+        yield from pool.map(make, range(scenes), chunksize=8)
+
+
+def _claim_folder(out: Path, world: World) -> None:
+    record: dict[str, Any] = json.loads(json.dumps({"rule": RULE, "world": asdict(world), "vocabulary": VOCABULARY}))
+    path = out / "world.json"
+    if path.exists():
+        there = json.loads(path.read_text(encoding="utf-8"))
+        if there != record:
+            raise InputError(
+                f"{out}: got a folder with another world (split {there['world']['split']!r}, seed {there['world']['seed']}, "
+                "or other options), expected the same one to resume; give another --out, or the same options."
+            )
+        return
+    path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")

@@ -1,0 +1,113 @@
+"""The vocabulary of the world: what things can be, how they are drawn, and how each value is said."""
+
+from typing import NamedTuple
+
+RGB = tuple[int, int, int]
+
+COLOURS: dict[str, RGB] = {
+    "red": (222, 52, 56),
+    "orange": (243, 133, 32),
+    "yellow": (248, 208, 46),
+    "green": (56, 166, 82),
+    "cyan": (42, 188, 204),
+    "blue": (48, 98, 216),
+    "purple": (138, 72, 186),
+    "pink": (240, 120, 178),
+}
+BACKGROUNDS: dict[str, RGB] = {
+    "white": (240, 238, 232),
+    "grey": (150, 156, 166),
+    "brown": (104, 82, 66),
+    "black": (36, 39, 47),
+}
+SHAPES = ("circle", "square", "triangle", "star", "cross")
+SIZES = ("small", "large")
+TEXTURES = ("plain", "striped", "dotted")
+SIMPLE_MOTIONS = ("still", "left", "right", "up", "down")
+MOTIONS = (*SIMPLE_MOTIONS, "loop", "bounce")
+TIMES = ("early", "middle", "late")
+STAYS = "stays"
+EVENTS = (STAYS, *(f"{verb} {time}" for verb in ("appears", "vanishes") for time in TIMES))
+FLASHES = tuple(f"flashes {time}" for time in TIMES)  # in view for under a second; only in the full setting
+COUNTS = ("one", "two", "three", "four")
+SIZE_ORDER = ("larger", "smaller")
+SPEED_ORDER = ("faster", "slower")
+EVENT_ORDER = ("before", "after")
+
+VOCABULARY = {
+    "colour": tuple(COLOURS),
+    "shape": SHAPES,
+    "size": SIZES,
+    "texture": TEXTURES,
+    "motion": MOTIONS,
+    "background": tuple(BACKGROUNDS),
+}
+
+
+class Phrases(NamedTuple):
+    """Three ways to say one value; a wording picks one way for the whole response."""
+
+    said: tuple[str, str, str]
+    asked: str = ""  # after "does the star ..."
+    vague: str = ""  # what stands in its place when the fact is left out
+
+
+def _moves(direction: str) -> Phrases:
+    return Phrases((f"moves {direction}", f"goes {direction}", f"travels {direction}"), f"move {direction}")
+
+
+MOTION_PHRASES = {
+    **{direction: _moves(direction) for direction in ("left", "right", "up", "down")},
+    "still": Phrases(("stays still", "does not move", "rests"), "stay still"),
+    "loop": Phrases(("moves in a loop", "goes in a loop", "travels in a loop"), "move in a loop"),
+    "bounce": Phrases(("bounces", "bounces up and down", "bounces in place"), "bounce"),
+}
+TIME_PHRASES = {
+    "early": ("early", "near the start", "early"),
+    "middle": ("in the middle", "halfway", "in the middle"),
+    "late": ("late", "near the end", "late"),
+}
+VERB_PHRASES = {
+    "appears": ("appears", "shows up", "appears"),
+    "vanishes": ("vanishes", "goes away", "vanishes"),
+    "flashes": ("flashes up", "shows up for a moment", "flashes up"),
+}
+STAYS_PHRASES = ("stays in view", "is there all the time", "never leaves")
+VAGUE = {"colour": "coloured", "shape": "thing", "motion": "does something", "background": "simple", "texture": "patterned"}
+OFF_TOPIC = (
+    "People walk in the park near the river",
+    "The weather is warm and the sky is clear",
+    "A good soup needs salt and some time",
+    "Music plays in the street every day",
+    "The train to the city leaves at noon",
+    "Many birds sing in the tall trees",
+    "My friend likes tea and old books",
+    "The market sells bread and fresh fruit",
+)
+
+
+def spoken(fact: str, value: str, way: int) -> str:
+    """How a value of a fact ("colour", "motion", "event", ...) is said in a response; `way` is 0, 1 or 2."""
+    if fact.startswith("motion"):
+        return MOTION_PHRASES[value].said[way]
+    if fact == "time":
+        return TIME_PHRASES[value][way]
+    if fact == "event":
+        if value == STAYS:
+            return STAYS_PHRASES[way]
+        verb, time = value.split()
+        return f"{VERB_PHRASES[verb][way]} {TIME_PHRASES[time][way]}"
+    if fact == "count":
+        return "one object" if value == "one" else f"{value} objects"
+    return value
+
+
+def named(fact: str, value: str) -> str:
+    """How a value is named in a rationale: short, and the same every time."""
+    if fact == "background":
+        return f"{value} background"
+    if fact == "count":
+        return spoken(fact, value, 0)
+    if fact[-1] in "12":
+        return f"{'first' if fact[-1] == '1' else 'then'} {value}"
+    return value
