@@ -4,10 +4,10 @@ A picture is a grid of 8 x 4 cells: two rows of bits (the number, 16 bits), one 
 mirrored picture shows, and one row of colours that tell whether the colour conversion is right.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Mapping, Sequence
 
 import av
 import numpy as np
@@ -15,7 +15,16 @@ import numpy as np
 COLUMNS, ROWS = 8, 4
 BRIGHT, DARK = 220, 30
 UPRIGHT = (1, 0, 1, 1, 0, 0, 1, 0)
-COLOURS = ((200, 40, 40), (40, 200, 40), (40, 40, 200), (128, 128, 128), (200, 200, 40), (40, 200, 200), (235, 235, 235), (20, 20, 20))
+COLOURS = (
+    (200, 40, 40),
+    (40, 200, 40),
+    (40, 40, 200),
+    (128, 128, 128),
+    (200, 200, 40),
+    (40, 200, 200),
+    (235, 235, 235),
+    (20, 20, 20),
+)
 
 
 def numbered_picture(number: int, width: int, height: int) -> np.ndarray:
@@ -97,7 +106,9 @@ class Clip:
     def _frame(self, number: int) -> av.VideoFrame:
         frame = av.VideoFrame.from_ndarray(numbered_picture(number, *self.size), format="rgb24")
         tags = {"dst_colorspace": self.colorspace, "dst_color_range": self.color_range}
-        frame = frame.reformat(format=self.pixel_format, **{name: value for name, value in tags.items() if value is not None})
+        frame = frame.reformat(
+            format=self.pixel_format, **{name: value for name, value in tags.items() if value is not None}
+        )
         frame.pts = self.ticks[number] if self.ticks else number
         frame.time_base = Fraction(1, 1000) if self.ticks else Fraction(1, self.rate)
         return frame

@@ -41,9 +41,13 @@ def local_file(path: str | Path, limits: VideoLimits | None) -> Path:
         status = file.stat()
     except OSError as error:
         hint = "It looks like an address: download the video first." if "://" in str(path) else "Check the path."
-        raise VideoError(f"{name}: no such local file ({error.strerror}). Expected a video file on this machine. {hint}") from error
+        raise VideoError(
+            f"{name}: no such local file ({error.strerror}). Expected a video file on this machine. {hint}"
+        ) from error
     if not stat.S_ISREG(status.st_mode):
-        raise VideoError(f"{name}: got a device, pipe or socket, expected a regular file. Save the video to a file first.")
+        raise VideoError(
+            f"{name}: got a device, pipe or socket, expected a regular file. Save the video to a file first."
+        )
     if status.st_size == 0:
         raise VideoError(f"{name}: the file is empty (0 bytes), expected a video. Upload or export it again.")
     check_bytes(name, status.st_size, limits)
@@ -70,6 +74,8 @@ def open_video(file: Path, limits: VideoLimits | None = None) -> Iterator[Source
             container_options={"format_whitelist": DEMUXERS, "protocol_whitelist": "file"},
             metadata_errors="replace",
         )
+    except MemoryError:  # one of FFmpeg's errors, too, but not the file's fault
+        raise
     except (av.FFmpegError, ValueError, OSError) as error:
         reason = getattr(error, "strerror", None) or error
         raise VideoError(
@@ -85,10 +91,16 @@ def open_video(file: Path, limits: VideoLimits | None = None) -> Iterator[Source
 
 
 def _video_stream(name: str, container: InputContainer) -> VideoStream:
-    moving = [s for s in container.streams.video if not s.disposition & (Disposition.attached_pic | Disposition.timed_thumbnails)]
+    moving = [
+        s
+        for s in container.streams.video
+        if not s.disposition & (Disposition.attached_pic | Disposition.timed_thumbnails)
+    ]
     if not moving:
         others = ", ".join(sorted({stream.type for stream in container.streams})) or "nothing"
-        raise VideoError(f"{name}: got a file with {others} in it, expected a video stream. Choose a file with pictures.")
+        raise VideoError(
+            f"{name}: got a file with {others} in it, expected a video stream. Choose a file with pictures."
+        )
     default = [stream for stream in moving if stream.disposition & Disposition.default]
     chosen = (default or moving)[0]
     for stream in container.streams:
@@ -100,7 +112,9 @@ def _video_stream(name: str, container: InputContainer) -> VideoStream:
 def _check_stream(name: str, stream: VideoStream, limits: VideoLimits | None) -> None:
     context = stream.codec_context
     if context is None or not context.is_decoder:
-        raise VideoError(f"{name}: got a video codec this machine cannot decode, expected H.264, HEVC, VP9, AV1 or MPEG-4.")
+        raise VideoError(
+            f"{name}: got a video codec this machine cannot decode, expected H.264, HEVC, VP9, AV1 or MPEG-4."
+        )
     if stream.codec_tag in ("encv", "drmi"):
         raise VideoError(f"{name}: the video is encrypted (DRM), expected an open file. Use a copy without protection.")
     check_pixels(name, context.width, context.height, limits)

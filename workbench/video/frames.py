@@ -50,4 +50,10 @@ class Frames:
         """What a Judgment keeps of the frames: never the pictures."""
         _, height, width, _ = self.images.shape
         seconds = [round(second, 4) for second in self.seconds]
-        return {"indices": list(self.indices), "seconds": seconds, "decoder": self.decoder, "height": height, "width": width}
+        return {
+            "indices": list(self.indices),
+            "seconds": seconds,
+            "decoder": self.decoder,
+            "height": height,
+            "width": width,
+        }

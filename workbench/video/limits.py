@@ -23,13 +23,17 @@ class VideoLimits:
 def check_bytes(name: str, size: int, limits: VideoLimits | None) -> None:
     """Raises VideoError when the file is larger than `limits` allow."""
     if limits is not None and size > limits.bytes:
-        raise VideoError(f"{name}: got {size:,} bytes, expected at most {limits.bytes:,}. Cut the video or lower its bit rate.")
+        raise VideoError(
+            f"{name}: got {size:,} bytes, expected at most {limits.bytes:,}. Cut the video or lower its bit rate."
+        )
 
 
 def check_pixels(name: str, width: int, height: int, limits: VideoLimits | None) -> None:
     """Raises VideoError for frames without area, or larger than `limits` allow."""
     if width <= 0 or height <= 0:
-        raise VideoError(f"{name}: got frames of {width}x{height}, expected a picture. The file is damaged: export it again.")
+        raise VideoError(
+            f"{name}: got frames of {width}x{height}, expected a picture. The file is damaged: export it again."
+        )
     if limits is not None and width * height > limits.pixels:
         raise VideoError(
             f"{name}: got frames of {width}x{height} = {width * height:,} pixels, expected at most {limits.pixels:,}. "
@@ -40,6 +44,10 @@ def check_pixels(name: str, width: int, height: int, limits: VideoLimits | None)
 def check_length(name: str, seconds: float, frames: int, limits: VideoLimits | None) -> None:
     """Raises VideoError when the video is longer or has more frames than `limits` allow."""
     if limits is not None and seconds > limits.seconds:
-        raise VideoError(f"{name}: got {seconds:,.1f} seconds of video, expected at most {limits.seconds:,.0f}. Cut it into parts.")
+        raise VideoError(
+            f"{name}: got {seconds:,.1f} seconds of video, expected at most {limits.seconds:,.0f}. Cut it into parts."
+        )
     if limits is not None and frames > limits.frames:
-        raise VideoError(f"{name}: got {frames:,} frames, expected at most {limits.frames:,}. Cut the video into parts.")
+        raise VideoError(
+            f"{name}: got {frames:,} frames, expected at most {limits.frames:,}. Cut the video into parts."
+        )

@@ -24,6 +24,15 @@ class Shape(NamedTuple):
     mirror: bool = False
     flip: bool = False
 
+    @property
+    def mirrored(self) -> bool:
+        """Whether no turn alone makes it upright."""
+        return self.mirror + self.flip + self.transpose in (1, 3)
+
+    def turned(self) -> "Shape":
+        """The same picture once it is upright."""
+        return Shape(self.width, self.height, self.rotation)
+
 
 def target_size(width: int, height: int, policy: VideoPolicy) -> tuple[int, int]:
     """(width, height) after the resize: multiples of `size_multiple`, area in [min_pixels, max_pixels], shape kept.
@@ -55,7 +64,7 @@ def shape_of(frame: VideoFrame, sample_aspect: Fraction | None) -> Shape:
     width, height = frame.width, frame.height
     width, height = (round(width * aspect), height) if aspect > 1 else (width, round(height / aspect))
     a, b, c, d = _display_matrix(frame)
-    rotation = round(math.degrees(math.atan2(b, a)) / 90) * 90 % 360
+    rotation = round(math.degrees(math.atan2(-c, d)) / 90) * 90 % 360  # a mirrored picture: mirrored first, then turned
     if abs(b) + abs(c) > abs(a) + abs(d):
         return Shape(height, width, rotation, transpose=True, mirror=c < 0, flip=b < 0)
     return Shape(width, height, rotation, mirror=a < 0, flip=d < 0)
@@ -81,7 +90,11 @@ def rgb_of(frame: VideoFrame) -> np.ndarray:
 def fitted(rgb: np.ndarray, size: tuple[int, int], shape: Shape) -> np.ndarray:
     """The picture upright at `size` (width, height): antialiased bicubic, as the checkpoints' own processors do."""
     coded_size = size[::-1] if shape.transpose else size
-    small = rgb if rgb.shape[1::-1] == coded_size else np.asarray(Image.fromarray(rgb).resize(coded_size, Image.Resampling.BICUBIC))
+    small = (
+        rgb
+        if rgb.shape[1::-1] == coded_size
+        else np.asarray(Image.fromarray(rgb).resize(coded_size, Image.Resampling.BICUBIC))
+    )
     if shape.transpose:
         small = small.transpose(1, 0, 2)
-    return small[:: -1 if shape.flip else 1, :: -1 if shape.mirror else 1]
+    return np.ascontiguousarray(small[:: -1 if shape.flip else 1, :: -1 if shape.mirror else 1])

@@ -31,7 +31,9 @@ def all_frames(source: Source, timeline: Timeline) -> Iterator[tuple[int, VideoF
             yield places[frame.pts], frame
 
 
-def grouped_frames(source: Source, timeline: Timeline, wanted: Iterable[int], skip: bool = True) -> Iterator[tuple[int, VideoFrame]]:
+def grouped_frames(
+    source: Source, timeline: Timeline, wanted: Iterable[int], skip: bool = True
+) -> Iterator[tuple[int, VideoFrame]]:
     """The wanted frames that decode from their own group of pictures, as (position, frame). Needs an exact timeline.
 
     Demuxes once from the start, without seeking: reading is cheap beside decoding, and every container's packets
@@ -40,6 +42,10 @@ def grouped_frames(source: Source, timeline: Timeline, wanted: Iterable[int], sk
     """
     places, wanted = _places(timeline), set(wanted)
     context = source.stream.codec_context
+    if (
+        context.name != "h264"
+    ):  # H.264 in open groups counts a jump as an error; its decoder holds such frames back itself
+        context.options |= {"err_detect": "explode"}  # rather no frame than one with its references missing
     targets = set(np.flatnonzero(np.isin(timeline.positions, list(wanted))).tolist())
     runs = _runs(timeline, sorted(targets))
     skip = skip and context.name in SKIPPING
@@ -83,6 +89,8 @@ def _decode(context, packet: av.Packet | None) -> list[VideoFrame]:
     """Frames that come out; none for a damaged packet. Whoever asked sees which are missing."""
     try:
         return context.decode(packet)
+    except MemoryError:  # one of FFmpeg's errors, too, but not the packet's fault
+        raise
     except av.FFmpegError:
         return []
 

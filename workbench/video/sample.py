@@ -8,29 +8,41 @@ from av import VideoFrame
 
 from workbench.errors import VideoError
 from workbench.schema import VideoPolicy
-from workbench.video.container import Source, local_file, open_video, sha256_of
+from workbench.video.container import open_video, sha256_of
+from workbench.video.decord_decoder import decord_rgb, has_decord
+from workbench.video.folder import probe_folder, sample_folder
 from workbench.video.frames import Frames, VideoInfo
-from workbench.video.limits import VideoLimits, check_length, check_pixels
-from workbench.video.picture import Shape, fitted, rgb_of, shape_of, target_size
+from workbench.video.limits import VideoLimits
+from workbench.video.picture import fitted, rgb_of, target_size
 from workbench.video.pyav_decoder import all_frames, grouped_frames
 from workbench.video.sampling import wanted_positions
-from workbench.video.timeline import Timeline, read_timeline
+from workbench.video.scan import Scan, scan_file
 
 LOST = 0.5  # the largest share of wanted frames that may be answered by an earlier frame because they do not decode
 
+Size = tuple[int, int]  # width, height
+Pictures = dict[int, np.ndarray]  # position -> uint8 [height, width, 3]
 
-def probe_file(path: Path, limits: VideoLimits | None) -> VideoInfo:
-    """What a video file holds, by its packets and its first frame that decodes. Raises VideoError."""
-    file = local_file(path, limits)
-    timeline = checked_timeline(file, limits)
-    frame, shape = first_frame(file, timeline, limits)
-    with open_video(file, limits) as source:
-        container, codec = source.container.format.name, source.stream.codec_context.name
+
+def probe_path(path: str | Path, limits: VideoLimits | None) -> VideoInfo:
+    """What a video file or a folder of frames holds. Raises VideoError."""
+    return probe_folder(Path(path), limits) if Path(path).is_dir() else _probe_file(path, limits)
+
+
+def sample_path(path: str | Path, policy: VideoPolicy, limits: VideoLimits | None) -> Frames:
+    """The frames of a video file or a folder that `policy` asks for. Raises VideoError."""
+    folder = Path(path).is_dir()
+    return sample_folder(Path(path), policy, limits) if folder else _sample_file(path, policy, limits)
+
+
+def _probe_file(path: str | Path, limits: VideoLimits | None) -> VideoInfo:
+    scan = scan_file(path, limits)
+    timeline, shape = scan.timeline, scan.shape
     return VideoInfo(
         path=str(path),
-        sha256=sha256_of(file),
-        container=container,
-        codec=codec,
+        sha256=sha256_of(scan.file),
+        container=scan.container,
+        codec=scan.codec,
         width=shape.width,
         height=shape.height,
         duration=timeline.duration,
@@ -38,71 +50,80 @@ def probe_file(path: Path, limits: VideoLimits | None) -> VideoInfo:
         fps=timeline.frame_count / timeline.duration,
         variable_frame_rate=timeline.variable,
         rotation=shape.rotation,
-        bytes=file.stat().st_size,
-        pixel_format=frame.format.name,
+        bytes=scan.file.stat().st_size,
+        pixel_format=scan.pixel_format,
     )
 
 
-def sample_file(path: Path, policy: VideoPolicy, limits: VideoLimits | None) -> Frames:
-    """The frames of a video file that `policy` asks for. Raises VideoError."""
-    file = local_file(path, limits)
-    timeline = checked_timeline(file, limits)
-    positions = wanted_positions(timeline.seconds, timeline.duration, policy)
-    _, shape = first_frame(file, timeline, limits)
-    size = target_size(shape.width, shape.height, policy)
-    pictures = pyav_pictures(file, timeline, set(positions), size, shape, limits)
-    return _frames(file, timeline, answered(file.name, positions, pictures), pictures, "pyav")
+def _sample_file(path: str | Path, policy: VideoPolicy, limits: VideoLimits | None) -> Frames:
+    scan = scan_file(path, limits)
+    wanted = wanted_positions(scan.timeline.seconds, scan.timeline.duration, policy)
+    size = target_size(scan.shape.width, scan.shape.height, policy)
+    if policy.decoder != "auto":
+        return _decode(scan, wanted, size, policy.decoder)
+    try:
+        return _decode(scan, wanted, size, "pyav")  # the fastest exact one, see benchmark.py
+    except VideoError:
+        if not has_decord():
+            raise
+    return _decode(scan, wanted, size, "decord")
 
 
-def checked_timeline(file: Path, limits: VideoLimits | None) -> Timeline:
-    """The timeline of a file that is neither too long nor endless. Raises VideoError."""
-    with open_video(file, limits) as source:
-        timeline = read_timeline(source)
-    check_length(file.name, timeline.duration, timeline.frame_count, limits)
-    return timeline
+def _decode(scan: Scan, wanted: list[int], size: Size, decoder: str) -> Frames:
+    pictures = (
+        decord_pictures(scan, set(wanted), size) if decoder == "decord" else pyav_pictures(scan, set(wanted), size)
+    )
+    positions = answered(scan.file.name, wanted, pictures)
+    return Frames(
+        images=np.stack([pictures[position] for position in positions]),
+        seconds=tuple(scan.timeline.seconds[positions].tolist()),
+        indices=tuple(positions),
+        decoder=decoder,
+        sha256=sha256_of(scan.file),
+        duration=scan.timeline.duration,
+        frame_count=scan.timeline.frame_count,
+    )
 
 
-def first_frame(file: Path, timeline: Timeline, limits: VideoLimits | None) -> tuple[VideoFrame, Shape]:
-    """The first frame that decodes, and its shape. Raises VideoError when none does."""
-    with open_video(file, limits) as source:
-        found = next(all_frames(source, timeline), None)
-        if found is None:
-            raise VideoError(
-                f"{file.name}: not one of its {timeline.frame_count:,} frames could be decoded ({source.stream.codec_context.name}). "
-                "The video is encrypted, damaged, or of an unknown kind: use a plain H.264 mp4."
-            )
-        frame = found[1]
-        check_pixels(file.name, frame.width, frame.height, limits)
-        return frame, shape_of(frame, source.stream.sample_aspect_ratio)
+def decord_pictures(scan: Scan, wanted: set[int], size: Size) -> Pictures:
+    """The wanted frames; decord turns them upright itself. Raises VideoError when it cannot give exactly these."""
+    frames = decord_rgb(scan.file, scan.timeline, sorted(wanted), scan.shape)
+    return {position: fitted(rgb, size, scan.shape.turned()) for position, rgb in frames}
 
 
-def pyav_pictures(
-    file: Path, timeline: Timeline, wanted: set[int], size: tuple[int, int], shape: Shape, limits: VideoLimits | None
-) -> dict[int, np.ndarray]:
-    """uint8 [height, width, 3] by position, for the wanted frames or what stands in for them (see `answered`)."""
-    pictures: dict[int, np.ndarray] = {}
-    if timeline.exact:
-        with open_video(file, limits) as source:
-            pictures = dict(_pictures(grouped_frames(source, timeline, wanted), size, shape))
+def pyav_pictures(scan: Scan, wanted: set[int], size: Size) -> Pictures:
+    """The wanted frames, or what stands in for them (see `answered`).
+
+    First from their groups of pictures alone. What did not come out of that (a damaged file, or one whose key frames
+    are not full pictures) is looked for by decoding everything, as a player would.
+    """
+    pictures: Pictures = {}
+    if scan.timeline.exact:
+        with open_video(scan.file, scan.limits) as source:
+            pictures = _fit(scan, grouped_frames(source, scan.timeline, wanted), size)
     missing = wanted - pictures.keys()
     if missing:
-        with open_video(file, limits) as source:
-            pictures |= _pictures(_standing_in(all_frames(source, timeline), missing), size, shape)
+        with open_video(scan.file, scan.limits) as source:
+            pictures |= _fit(scan, _standing_in(all_frames(source, scan.timeline), missing), size)
     return pictures
 
 
 def answered(name: str, positions: list[int], decoded: Iterable[int]) -> list[int]:
     """The positions that answer the wanted ones: a frame that does not decode is answered by the last one before it
-    that did (the first after it at the start), as a player would show. Raises VideoError when more than half are lost."""
-    there = sorted(decoded)
-    lost = len(set(positions) - set(there))
-    if lost > LOST * len(set(positions)):
-        raise VideoError(f"{name}: {lost} of {len(set(positions))} wanted frames could not be decoded. The file is damaged: export it again.")
+    that did (the first after it at the start), as a player would show. Raises VideoError when more than half are lost.
+    """
+    there, wanted = sorted(decoded), set(positions)
+    lost = len(wanted.difference(there))
+    if lost > LOST * len(wanted):
+        raise VideoError(
+            f"{name}: {lost} of the {len(wanted)} wanted frames could not be decoded, expected at least half of them. "
+            "The file is damaged: export it again."
+        )
     return [there[max(0, int(np.searchsorted(there, position, side="right")) - 1)] for position in positions]
 
 
 def _standing_in(frames: Iterator[tuple[int, VideoFrame]], missing: set[int]) -> Iterator[tuple[int, VideoFrame]]:
-    """The missing frames from a decode of everything; where one does not decode, the frame before the gap (or after, at the start)."""
+    """The missing frames out of all of them; for one that is not there, the frame before the gap, or else after it."""
     left, previous = sorted(missing, reverse=True), None
     for position, frame in frames:
         while left and left[-1] < position:
@@ -114,22 +135,10 @@ def _standing_in(frames: Iterator[tuple[int, VideoFrame]], missing: set[int]) ->
         if not left:
             return
         previous = position, frame
-    if left and previous:
+    if previous:
         yield previous
 
 
-def _pictures(frames: Iterator[tuple[int, VideoFrame]], size: tuple[int, int], shape: Shape) -> Iterator[tuple[int, np.ndarray]]:
-    for position, frame in frames:
-        yield position, fitted(rgb_of(frame), size, shape)
-
-
-def _frames(file: Path, timeline: Timeline, positions: list[int], pictures: dict[int, np.ndarray], decoder: str) -> Frames:
-    return Frames(
-        images=np.stack([pictures[position] for position in positions]),
-        seconds=tuple(timeline.seconds[positions].tolist()),
-        indices=tuple(positions),
-        decoder=decoder,
-        sha256=sha256_of(file),
-        duration=float(timeline.duration),
-        frame_count=timeline.frame_count,
-    )
+def _fit(scan: Scan, frames: Iterator[tuple[int, VideoFrame]], size: Size) -> Pictures:
+    """One frame at a time, so that no more than one is held at full size."""
+    return {position: fitted(rgb_of(frame), size, scan.shape) for position, frame in frames}

@@ -42,17 +42,22 @@ def read_timeline(source: Source) -> Timeline:
     rows = _packet_rows(source)
     pts, keys, shown, durations = (np.array(column) for column in zip(*rows, strict=True)) if rows else ([],) * 4
     if not np.any(shown):
-        raise VideoError(f"{source.name}: got no frame in it, expected at least one. The file is cut off: export it again.")
+        raise VideoError(
+            f"{source.name}: got no frame in it, expected at least one. The file is cut off: export it again."
+        )
     order = np.argsort(pts[shown], kind="stable")
     ticks = pts[shown][order]
     container = source.container.format.name
     exact = len(np.unique(ticks)) == len(ticks) and (container, source.stream.codec_context.name) not in UNORDERED
     positions = np.full(len(pts), -1)
     positions[np.flatnonzero(shown)[order]] = np.arange(len(order))
-    base = float(source.stream.time_base)
-    seconds = (ticks - ticks[0]) * base
-    last = durations[shown][order][-1] * base
-    return Timeline(pts, keys.astype(bool), positions, seconds, seconds[-1] + (last or _spacing(seconds, source)), exact)
+    base = source.stream.time_base
+    ticks = ticks.astype(float) - float(ticks[0])  # as floats: hostile times overflow integers
+    seconds = ticks * base.numerator / base.denominator
+    last = float(durations[shown][order][-1])
+    duration = (float(ticks[-1]) + last) * base.numerator / base.denominator if last > 0 else None
+    duration = duration or float(seconds[-1]) + _spacing(seconds, source)
+    return Timeline(pts, keys.astype(bool), positions, seconds, duration, exact)
 
 
 def video_packets(source: Source):
@@ -89,7 +94,8 @@ def _is_never_hidden(packet: av.Packet) -> bool:
 
 def _spacing(seconds: np.ndarray, source: Source) -> float:
     """How long the last frame stays when its packet does not say: as long as frames usually do."""
-    if len(seconds) > 1:
-        return float(np.median(np.diff(seconds)))
+    gap = float(np.median(np.diff(seconds))) if len(seconds) > 1 else 0.0
+    if gap > 0:
+        return gap
     rate = source.stream.average_rate or source.stream.guessed_rate or Fraction(25)
     return float(1 / rate) if rate > 0 else 0.04
