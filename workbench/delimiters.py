@@ -10,7 +10,7 @@ _OURS = "video|description|guide|instruction|reference|responses?|rubric|think(?
 _FORGED = re.compile(
     rf"<\s*(?:/\s*)?(?:{_OURS}|system|user|assistant|human)(?:_\w*)?(?!\w)"
     r"|<\|"  # <|im_end|>, <|video_pad|>
-    r"|</?[^\W\d][^\s<>]*>"  # <image>, <end_of_utterance>, </s>: any tag without a space in it
+    rf"|</?[^\W\d][^\s<>{OPENER}]*>"  # <image>, <end_of_utterance>, </s>: any tag without a space in it
     r"|\[\s*(?:/\s*)?(?:INST|SYS|SYSTEM_PROMPT|IMG\w*|AUDIO|BEGIN_AUDIO|TOOL_\w+|AVAILABLE_TOOLS|THINK|BOS|EOS|PAD)\s*\]",
     re.IGNORECASE,
 )

@@ -1,0 +1,146 @@
+"""The registry of judges: from a spec such as "embedded" or "hf:Qwen/Qwen2.5-VL-7B-Instruct" to a loaded Backend.
+
+Lazy: a backend's module, and torch with it, is imported when one of its judges is loaded, never to list them.
+"""
+
+import difflib
+import importlib
+import importlib.util
+import inspect
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from workbench.backends.base import Backend
+from workbench.backends.presets import PRESETS
+from workbench.errors import BackendError, InputError
+
+EMBEDDED = Path(__file__).parent.parent / "embedded"
+LOADERS = {  # family: (module, function); called with the spec's parts, then the options
+    "local": ("workbench.backends.local", "load_local"),
+    "scripted": ("workbench.backends.scripted", "load_scripted"),
+    "metric": ("workbench.backends.metric", "load_metric"),
+}
+MODEL_PACKAGES = ("torch", "transformers")
+METRICS = {  # name: (what it is, packages)
+    "bleu": ("BLEU against the reference answer", ("sacrebleu",)),
+    "chrf": ("chrF against the reference answer", ("sacrebleu",)),
+    "rouge_l": ("ROUGE-L against the reference answer", ("rouge_score",)),
+    "bertscore": ("BERTScore against the reference answer", MODEL_PACKAGES),
+}
+PATTERNS = {  # spec pattern: (what it is, packages)
+    "hf:<id or folder>[+<adapter>]": (
+        "a checkpoint on the Hub or on disk, with a PEFT adapter if wanted",
+        MODEL_PACKAGES,
+    ),
+    "<folder>": ("a checkpoint folder", MODEL_PACKAGES),
+    "scripted:<file>": ("replies by rules from a YAML or JSON file, for tests and demos", ()),
+}
+
+
+class BackendRow(NamedTuple):
+    """One line of the list of judges. `missing` says what keeps it from being loaded here; None when nothing does."""
+
+    spec: str
+    what: str
+    missing: str | None
+
+    @property
+    def named(self) -> bool:
+        """Whether the spec can be used as it stands; otherwise it is a pattern with <places> to fill in."""
+        return "<" not in self.spec
+
+
+class _Load(NamedTuple):
+    family: str
+    arguments: tuple[Any, ...]
+    packages: tuple[str, ...]
+
+
+def load_backend(spec: str, **options: Any) -> Backend:
+    """The judge that a spec names, loaded; `options` go to its loader.
+
+    Specs: `embedded`, a preset's name, `hf:<id or folder>[+<adapter>]`, a folder, `scripted:<file>`, `metric:<name>`.
+    Raises InputError for an unknown name (naming the known ones) and for options that this judge does not take,
+    BackendError for one that cannot be loaded.
+    """
+    family, arguments, packages = _parse(spec.strip())
+    if missing := _missing(packages):
+        raise BackendError(f"{spec} cannot be loaded: {missing}.")
+    module, function = LOADERS[family]
+    loader = getattr(importlib.import_module(module), function)
+    _check_options(spec, loader, len(arguments), options)
+    backend: Backend = loader(*arguments, **options)
+    backend.name = spec.strip()  # as asked for: "embedded" and not the folder it is in
+    return backend
+
+
+def list_backends() -> list[BackendRow]:
+    """The judges there are: the one that ships, the presets, the metrics, and the patterns of all others."""
+    models = _missing(MODEL_PACKAGES)
+    return [
+        BackendRow("embedded", "the small judge that ships with the workbench", models or _embedded_missing()),
+        *(BackendRow(name, f"{preset.model}. {preset.note}", models) for name, preset in PRESETS.items()),
+        *(BackendRow(f"metric:{name}", what, _missing(packages)) for name, (what, packages) in METRICS.items()),
+        *(BackendRow(pattern, what, _missing(packages)) for pattern, (what, packages) in PATTERNS.items()),
+    ]
+
+
+# -- from a spec to its loader
+
+
+def _parse(spec: str) -> _Load:
+    kind, colon, rest = spec.partition(":")
+    if spec == "embedded":
+        return _Load("local", (str(EMBEDDED), None), MODEL_PACKAGES)
+    if spec in PRESETS:
+        return _Load("local", (PRESETS[spec].model, None), MODEL_PACKAGES)
+    if kind == "hf" and rest:
+        return _Load("local", split_adapter(rest), MODEL_PACKAGES)
+    if kind == "scripted" and rest:
+        return _Load("scripted", (rest,), ())
+    if kind == "metric" and rest in METRICS:
+        return _Load("metric", (rest,), METRICS[rest][1])
+    if Path(split_adapter(spec)[0]).is_dir():
+        return _Load("local", split_adapter(spec), MODEL_PACKAGES)
+    raise InputError(_unknown(spec))
+
+
+def split_adapter(model: str) -> tuple[str, str | None]:
+    """Model and adapter of "<model>+<adapter>". A folder that has a + in its name is one model."""
+    if Path(model).is_dir() or "+" not in model:
+        return model, None
+    base, _, adapter = model.rpartition("+")
+    return base, adapter
+
+
+def _unknown(spec: str) -> str:
+    rows = [row.spec for row in list_backends()]
+    named = [row for row in rows if "<" not in row]
+    close = difflib.get_close_matches(spec, named, n=1)
+    hint = f"Did you mean {close[0]!r}? " if close else ""
+    return f"judge: got {spec!r}, which is no judge and no folder. {hint}Known are {', '.join(rows)}."
+
+
+def _check_options(spec: str, loader: Callable, positional: int, options: Mapping[str, Any]) -> None:
+    parameters = list(inspect.signature(loader).parameters.values())[positional:]
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+        return  # the loader tells its options itself
+    known = [parameter.name for parameter in parameters]
+    unknown = [name for name in options if name not in known]
+    if unknown:
+        takes = f"it takes {', '.join(known)}" if known else "it takes none"
+        raise InputError(f"{spec}: got the option {unknown[0]!r}, but {takes}.")
+
+
+# -- what is there
+
+
+def _missing(packages: tuple[str, ...]) -> str | None:
+    """What to install, without importing anything."""
+    absent = [package for package in packages if importlib.util.find_spec(package) is None]
+    return f"the package {absent[0]} is not installed; pip install -r requirements.txt" if absent else None
+
+
+def _embedded_missing() -> str | None:
+    return None if (EMBEDDED / "config.json").is_file() else "its checkpoint is not in workbench/embedded"
