@@ -4,6 +4,7 @@ A request is (item, order of its responses, sample index). Videos are decoded on
 resumed run has already answered (`done`) is not asked again.
 """
 
+import os
 import time
 from collections import defaultdict
 from dataclasses import replace
@@ -12,7 +13,7 @@ from typing import Any, Callable, Container, Iterable, Iterator, Literal, Mappin
 
 from workbench.backends.base import Backend, BackendError, Chat, Reply
 from workbench.errors import InputError, VideoError
-from workbench.prompts import Prompt, render
+from workbench.prompts import Prompt, form_for, render
 from workbench.replies import Unparsed, Verdict, read_reply
 from workbench.schema import Choice, Item, Judgment, Sampling, VideoPolicy, View, content_id
 from workbench.video import Frames, VideoLimits, sample_frames
@@ -171,7 +172,7 @@ def _chats(groups: Iterable[list[Request]], plan: JudgePlan, on_stage) -> Iterat
         if group[0].settings["video"]:
             try:
                 started = time.perf_counter()
-                frames = _load_frames(group[0].item, plan, on_stage)
+                frames = _load_frames([request.item for request in group], plan, on_stage)
                 seconds = (time.perf_counter() - started) / len(group)
             except VideoError as error:
                 yield from ((request, _unanswered(request, "failed", str(error))) for request in group)
@@ -180,15 +181,18 @@ def _chats(groups: Iterable[list[Request]], plan: JudgePlan, on_stage) -> Iterat
             yield _with_decode_seconds(request, seconds), _chat(request, plan, frames)
 
 
-def _load_frames(item: Item, plan: JudgePlan, on_stage) -> Frames:
-    assert item.video is not None
-    if not item.video.path:
-        raise VideoError("The item names no video file; got only its hash. Give the path where the file is.")
-    on_stage(f"decoding {item.video.path}")
-    frames = sample_frames(item.video.path, plan.policy, limits=plan.limits)
-    if frames.sha256 != item.video.sha256:
+def _load_frames(items: list[Item], plan: JudgePlan, on_stage: Callable[[str], None]) -> Frames:
+    """The frames of the one video that these items share, from the first of their paths that still leads to a file."""
+    video = items[0].video
+    paths = [item.video.path for item in items if item.video and item.video.path]
+    if video is None or not paths:
+        raise VideoError("The item names no video file, only its hash. Give the path where the file is.")
+    path = next(filter(os.path.exists, paths), paths[0])
+    on_stage(f"decoding {os.path.basename(path)}")
+    frames = sample_frames(path, plan.policy, limits=plan.limits)
+    if frames.sha256 != video.sha256:
         raise VideoError(
-            f"{item.video.path}: got content {frames.sha256[:12]}, expected {item.video.sha256[:12]}; "
+            f"{path}: got content {frames.sha256[:12]}, expected {video.sha256[:12]}; "
             "the file changed since the item was made. Make the item again or restore the file."
         )
     return frames
@@ -216,7 +220,7 @@ def _judgment(request: Request, chat: Chat, reply: Reply | BackendError, prompt:
         return replace(request.blank, status="failed", error=str(reply), frames=frames)
     usage = {**request.blank.usage, **reply.usage}
     answered = replace(request.blank, reply=reply.text, frames=frames, usage=usage)
-    verdict = reply.verdict or read_reply(prompt.form, reply.text)
+    verdict = reply.verdict or read_reply(form_for(prompt, request.item), reply.text)
     if isinstance(verdict, Unparsed):
         cut = "" if reply.finished else " The reply was cut off at max_new_tokens."
         return replace(answered, status="unparsed", error=verdict.reason + cut)
