@@ -8,7 +8,6 @@ import os
 import time
 from collections import defaultdict
 from dataclasses import replace
-from itertools import islice
 from typing import Any, Callable, Container, Iterable, Iterator, Literal, Mapping, NamedTuple
 
 from workbench.backends.base import Backend, BackendError, Chat, Reply
@@ -20,7 +19,8 @@ from workbench.video import Frames, VideoLimits, sample_frames
 
 Orders = Literal["both", "given"]
 PairOutcome = Literal["A", "B", "tie", "inconsistent"]
-BATCH_SIZE = 8
+BATCH_SIZE = 8  # requests
+BATCH_FRAME_BYTES = 1 << 29  # decoded frames held at a time, more or less
 
 
 class Request(NamedTuple):
@@ -137,7 +137,7 @@ def judge_items(
     """
     plan = plan_judging(backend, prompt, **settings)
     asked = _chats(_by_video(_open_requests(items, plan, done)), plan, on_stage)
-    while batch := list(islice(asked, batch_size)):
+    for batch in _batches(asked, batch_size):
         ready = [(request, chat) for request, chat in batch if isinstance(chat, Chat)]
         yield from (chat for _, chat in batch if isinstance(chat, Judgment))
         if ready:
@@ -179,6 +179,20 @@ def _chats(groups: Iterable[list[Request]], plan: JudgePlan, on_stage) -> Iterat
                 continue
         for request in group:
             yield _with_decode_seconds(request, seconds), _chat(request, plan, frames)
+
+
+def _batches(asked: Iterable[tuple[Request, Chat | Judgment]], size: int) -> Iterator[list]:
+    """Up to `size` requests at a time, fewer where their frames would fill the memory."""
+    batch, held = [], {}
+    for request, chat in asked:
+        batch.append((request, chat))
+        if isinstance(chat, Chat) and chat.frames is not None:
+            held[id(chat.frames)] = chat.frames.images.nbytes
+        if len(batch) == size or sum(held.values()) > BATCH_FRAME_BYTES:
+            yield batch
+            batch, held = [], {}
+    if batch:
+        yield batch
 
 
 def _load_frames(items: list[Item], plan: JudgePlan, on_stage: Callable[[str], None]) -> Frames:
