@@ -64,14 +64,15 @@ def load_backend(spec: str, **options: Any) -> Backend:
     Raises InputError for an unknown name (naming the known ones) and for options that this judge does not take,
     BackendError for one that cannot be loaded.
     """
-    family, arguments, packages = _parse(spec.strip())
+    spec = spec.strip()
+    family, arguments, packages = _parse(spec)
     if missing := _missing(packages):
         raise BackendError(f"{spec} cannot be loaded: {missing}.")
     module, function = LOADERS[family]
     loader = getattr(importlib.import_module(module), function)
     _check_options(spec, loader, len(arguments), options)
     backend: Backend = loader(*arguments, **options)
-    backend.name = spec.strip()  # as asked for: "embedded" and not the folder it is in
+    backend.name = spec  # as asked for: "embedded" and not the folder it is in
     return backend
 
 
@@ -101,7 +102,7 @@ def _parse(spec: str) -> _Load:
         return _Load("scripted", (rest,), ())
     if kind == "metric" and rest in METRICS:
         return _Load("metric", (rest,), METRICS[rest][1])
-    if Path(split_adapter(spec)[0]).is_dir():
+    if spec and Path(split_adapter(spec)[0]).is_dir():
         return _Load("local", split_adapter(spec), MODEL_PACKAGES)
     raise InputError(_unknown(spec))
 
@@ -124,8 +125,6 @@ def _unknown(spec: str) -> str:
 
 def _check_options(spec: str, loader: Callable, positional: int, options: Mapping[str, Any]) -> None:
     parameters = list(inspect.signature(loader).parameters.values())[positional:]
-    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
-        return  # the loader tells its options itself
     known = [parameter.name for parameter in parameters]
     unknown = [name for name in options if name not in known]
     if unknown:

@@ -10,7 +10,7 @@ from importlib.metadata import version
 from typing import Any, NamedTuple
 
 from workbench.backends.base import Chat, Declared, Reply
-from workbench.errors import BackendError
+from workbench.errors import BackendError, InputError
 from workbench.replies import Verdict
 from workbench.schema import DEFAULT_FRAMES, Sampling, VideoPolicy, View
 
@@ -58,16 +58,15 @@ class MetricBackend:
         """Nothing is held."""
 
 
-def load_metric(name: str, **options: Any) -> MetricBackend:
-    """The judge of a metric. `bertscore` takes options, see `workbench.backends.bertscore`.
+def load_metric(name: str, *, model: str | None = None, layer: int | None = None) -> MetricBackend:
+    """The judge of a metric. `model` and `layer` are bertscore's: an encoder (Hub id or folder) and its hidden layer.
 
-    Raises BackendError when BERTScore's model cannot be loaded.
+    Raises InputError where they do not fit, BackendError when the model cannot be loaded.
     """
-    if name == "bertscore":
-        from workbench.backends.bertscore import bertscore
-
-        return MetricBackend(f"metric:{name}", bertscore(**options))
-    return MetricBackend(f"metric:{name}", _METRICS[name]())
+    options = {key: value for key, value in (("model", model), ("layer", layer)) if value is not None}
+    if options and name != "bertscore":
+        raise InputError(f"metric:{name}: got the option {next(iter(options))!r}, but it takes none.")
+    return MetricBackend(f"metric:{name}", _METRICS[name](**options))
 
 
 def _verdict(scores: Sequence[float], order: Sequence[int]) -> Verdict:
@@ -132,4 +131,15 @@ def _of_100(score: float) -> float:
     return round(min(max(score, 0.0), 100.0), 6)
 
 
-_METRICS: Mapping[str, Callable[[], Metric]] = {"bleu": _bleu, "chrf": _chrf, "rouge_l": _rouge_l}
+def _bertscore(**options: Any) -> Metric:
+    from workbench.backends.bertscore import bertscore  # torch comes with it
+
+    return bertscore(**options)
+
+
+_METRICS: Mapping[str, Callable[..., Metric]] = {
+    "bleu": _bleu,
+    "chrf": _chrf,
+    "rouge_l": _rouge_l,
+    "bertscore": _bertscore,
+}
