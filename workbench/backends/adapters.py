@@ -1,0 +1,80 @@
+"""PEFT adapters that are known to work: every key is in the model, and the model answers differently with it.
+
+Keys of LoRA files were renamed across library versions and then silently not applied, which leaves an untuned judge.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from workbench.backends.base import Chat
+from workbench.backends.encoding import encode_chat, patch_multiple
+from workbench.errors import BackendError
+from workbench.video.frames import Frames
+
+if TYPE_CHECKING:
+    import torch
+
+    from workbench.backends.positions import RopeRule
+
+
+def apply_adapter(model: Any, folder: Path, processor: Any, rule: "RopeRule | None") -> float:
+    """Put an adapter into the model, in place, and return how far it moves a logit of a probe.
+
+    Raises BackendError when a key is missing or unexpected, shapes differ, or the logits do not move at all.
+    """
+    from peft import PeftConfig, PeftModel
+
+    if not (folder / "adapter_config.json").is_file():
+        raise BackendError(f"{folder.name!r} is no adapter: it has no adapter_config.json.")
+    try:
+        if PeftConfig.from_pretrained(folder).is_prompt_learning:
+            raise BackendError(f"{folder.name!r} is a prompt-tuning adapter; LoRA and its kind are supported.")
+        adapted = PeftModel.from_pretrained(model, folder)
+        # Once more for its result, which from_pretrained turns into a mere warning.
+        renames = getattr(model, "_checkpoint_conversion_mapping", {})
+        result = adapted.load_adapter(folder, "default", key_mapping=renames)
+    except (ValueError, RuntimeError, TypeError, KeyError, OSError) as error:
+        raise BackendError(f"The adapter {folder.name!r} does not fit this model: {str(error)[:300]}") from error
+    _check_keys(folder, list(result.missing_keys), list(result.unexpected_keys))
+    moved = _effect(adapted, processor, rule)
+    if not moved > 0:
+        raise BackendError(f"The adapter {folder.name!r} has no effect: the model's logits are the same without it.")
+    return moved
+
+
+def _check_keys(folder: Path, missing: list[str], unexpected: list[str]) -> None:
+    for kind, keys in (("lacks", missing), ("has unknown", unexpected)):
+        if keys:
+            raise BackendError(
+                f"The adapter {folder.name!r} {kind} weights ({len(keys)}, first: {keys[0]}), so it would not be fully "
+                "applied. It was made for another base model, or by a library version with other names for the layers."
+            )
+
+
+def _effect(adapted: Any, processor: Any, rule: "RopeRule | None") -> float:
+    """The largest difference between logits with and without the adapter, on a moving pattern and a question."""
+    import torch
+
+    model = adapted.get_base_model()
+    with torch.inference_mode():
+        on = _probe_logits(model, processor, rule)
+        with adapted.disable_adapter():
+            off = _probe_logits(model, processor, rule)
+    return float((on - off).abs().max())
+
+
+def _probe_logits(model: Any, processor: Any, rule: "RopeRule | None") -> "torch.Tensor":
+    from workbench.backends.decoding import prefill, to_model
+
+    video = hasattr(processor, "video_processor")
+    encoded = encode_chat(processor, Chat("", _pattern(processor) if video else None, "How good is the answer?"), rule)
+    return prefill(model, encoded, to_model(model, encoded.vision)).logits.float()
+
+
+def _pattern(processor: Any) -> Frames:
+    edge = 2 * (patch_multiple(processor.video_processor) or 28)
+    rows, columns = np.mgrid[0:edge, 0:edge]
+    images = np.stack([(rows * 7 + columns * 3 + 90 * step) % 256 for step in range(2)]).astype(np.uint8)
+    return Frames(np.repeat(images[..., None], 3, axis=-1), (0.0, 1.0), (0, 1), "pattern", "pattern", 2.0, 2)
