@@ -90,14 +90,17 @@ def _device() -> Finding:
     torch = _import("torch")
     if isinstance(torch, Exception):
         return Finding("device", "unknown: torch does not load")
-    if torch.cuda.is_available():
+    from workbench.backends.loading import place
+
+    device, dtype = place("auto", "auto", None, None)[:2]
+    if device == "cuda":
         cards = [torch.cuda.get_device_properties(index) for index in range(torch.cuda.device_count())]
         shown = ", ".join(f"{card.name} {card.total_memory / GIB:.0f} GiB" for card in cards)
-        return Finding("device", f"{shown}; {'bfloat16' if torch.cuda.is_bf16_supported() else 'float16'}")
-    if torch.backends.mps.is_available():
-        return Finding("device", "Apple GPU (mps); float16")
-    threads = torch.get_num_threads()
-    return Finding("device", f"CPU, {threads} threads; float32: good for the embedded judge, slow for 3B and more")
+        return Finding("device", f"{shown}; {dtype}")
+    if device == "mps":
+        return Finding("device", f"Apple GPU; {dtype}")
+    cpu = f"CPU, {torch.get_num_threads()} threads; {dtype}"
+    return Finding("device", f"{cpu}: good for the embedded judge, slow for 3B and more")
 
 
 def _memory() -> Finding:

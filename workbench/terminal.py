@@ -44,7 +44,7 @@ def cells(text: str) -> int:
 
 def width() -> int:
     """Columns to write in."""
-    return min(MAX_WIDTH, shutil.get_terminal_size().columns)
+    return min(MAX_WIDTH, shutil.get_terminal_size((MAX_WIDTH, 24)).columns)
 
 
 def paragraph(label: str, text: str) -> str:

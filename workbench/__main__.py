@@ -1,0 +1,190 @@
+"""The command line: `python -m workbench judge|show|export|backends|doctor|demo`.
+
+Only parses and calls. What a verb needs is imported when the verb runs, so that `--help` is quick and `doctor` runs on
+a broken installation.
+"""
+
+import argparse
+import io
+import os
+import shlex
+import sys
+from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import Any
+
+from workbench.errors import WorkbenchError
+from workbench.schema import DEFAULT_FRAMES, Sampling, VideoPolicy
+
+DEFAULTS = {field.name: field.default for record in (Sampling, VideoPolicy) for field in fields(record)}
+JUDGE_EPILOG = """\
+examples:
+  python -m workbench judge clip.mp4 --instruction "What happens?" --response "A dog jumps." --mode rubric
+  python -m workbench judge clip.mp4 --instruction "Who jumps?" --response "A dog." --response "A cat" --mode pairwise
+  python -m workbench judge --items answers.csv --column instruction=question --out runs/answers
+
+A value that begins with a dash is joined to its option: --response=-5
+A table is a .csv, .tsv, .jsonl, .json or .parquet file. Columns are found by their usual names (video, instruction or
+question, response or answer, response_1.., response_a.., a list in responses, reference, description). Rows that cannot
+be judged are listed, kept in rejected.jsonl, and do not stop the rest. With --out naming a run that was made with the
+same settings, only what is missing or failed is asked.
+
+exit code: 0 all scored; 1 some rows or verdicts were not; 2 the request cannot be carried out; 130 interrupted
+"""
+
+
+def parser() -> ArgumentParser:
+    """The parser of all verbs."""
+    top = ArgumentParser("python -m workbench", description="Judge answers about videos.", allow_abbrev=False)
+    verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
+    _judge_verb(verbs)
+    show = verbs.add_parser("show", help="the verdicts of a run", allow_abbrev=False)
+    show.add_argument("run", metavar="RUN", help="the run folder")
+    show.add_argument("--item", metavar="ID", help="everything about one item (the beginning of its id is enough)")
+    show.add_argument("--failed", action="store_true", help="only what was not scored, and the rejected rows")
+    show.add_argument("--rows", type=_positive, default=50, metavar="N", help="rows to show (default: %(default)s)")
+    export = verbs.add_parser("export", help="a run as one table", allow_abbrev=False)
+    export.add_argument("run", metavar="RUN", help="the run folder")
+    export.add_argument("--to", required=True, metavar="FILE", help="a .parquet, .csv or .jsonl file to write")
+    verbs.add_parser("backends", help="which judges there are", allow_abbrev=False)
+    verbs.add_parser("doctor", help="what this machine can do, and what stands in the way", allow_abbrev=False)
+    demo = verbs.add_parser("demo", help="judge a bundled example", allow_abbrev=False)
+    demo.add_argument("--out", metavar="FOLDER", help="where the runs go (default: a new folder in runs/)")
+    return top
+
+
+def _judge_verb(verbs: Any) -> None:
+    judge = verbs.add_parser("judge", help="judge responses about a video, or a table of them", epilog=JUDGE_EPILOG,
+                             formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)  # fmt: skip
+    judge.add_argument("video", nargs="?", metavar="VIDEO", help="a video file or a folder of frames")
+    _item_options(judge.add_argument_group("what is judged"))
+    _table_options(judge.add_argument_group("a table of items"))
+    _prompt_options(judge.add_argument_group("how it is judged"))
+    _frame_options(judge.add_argument_group("what the judge sees (by default: what suits the judge)"))
+    _sampling_options(judge.add_argument_group("how the judge writes (by default: what suits the judge)"))
+    out = judge.add_argument_group("where it goes")
+    out.add_argument("--out", metavar="RUN", help="run folder to make or to resume (default: a new folder in runs/)")
+    out.add_argument("--json", action="store_true", help="print the records as JSON")
+
+
+def _item_options(group: Any) -> None:
+    group.add_argument("--instruction", metavar="TEXT", help="what was asked; with a table, for every row")
+    group.add_argument("--response", action="append", metavar="TEXT", help="a response; repeat it for several")
+    group.add_argument("--reference", metavar="TEXT", help="a correct answer, shown to the judge and used by metrics")
+    group.add_argument("--description", metavar="TEXT", help="text for judges that read instead of look")
+
+
+def _table_options(group: Any) -> None:
+    group.add_argument("--items", metavar="FILE", help="a .csv, .tsv, .jsonl, .json or .parquet file")
+    group.add_argument("--column", action="append", metavar="ROLE=COLUMN",
+                       help="which column is the video, instruction, response (repeat it for several), "
+                       "responses (a list), reference, description")  # fmt: skip
+    group.add_argument("--videos", metavar="FOLDER", help="where relative paths start (default: the table's folder)")
+    group.add_argument(
+        "--encoding", metavar="NAME", help="of a text file (default: by its byte-order mark, else utf-8)"
+    )
+    group.add_argument("--limit", type=_positive, metavar="N", help="judge only the first N items")
+    group.add_argument("--show-reference", action="store_true", help="show the judge the reference column")
+
+
+def _prompt_options(group: Any) -> None:
+    group.add_argument("--judge", action="append", metavar="SPEC",
+                       help="a judge, see `backends`; repeat it for several (default: embedded)")  # fmt: skip
+    group.add_argument("--judge-option", action="append", metavar="NAME=VALUE",
+                       help="how judges are loaded: device, dtype, quantization=4bit, device_map=auto ..")  # fmt: skip
+    group.add_argument("--mode", default="pointwise", metavar="PROMPT",
+                       help="pointwise, rubric, pairwise, pairwise_reasoning, ranking, or a prompt's .yaml file "
+                       "(default: %(default)s)")  # fmt: skip
+    group.add_argument("--rubric", metavar="TEXT|FILE", help="your own rubric")
+    group.add_argument("--scale", metavar="LOW-HIGH", help="ends of the scale, such as 0-10 (default: the prompt's)")
+    group.add_argument("--labels", metavar="WORDS",
+                       help='what ratings mean: "bad,poor,fair,good,excellent" or "1=bad,5=good"')  # fmt: skip
+    group.add_argument("--criterion", action="append", metavar="NAME[:WEIGHT]=TEXT",
+                       help="a criterion scored by itself; repeat it for several")  # fmt: skip
+    group.add_argument("--samples", type=_positive, default=1, metavar="K",
+                       help="verdicts for each request (default: %(default)s)")  # fmt: skip
+    group.add_argument("--orders", choices=("both", "given"), default="both",
+                       help="orders that responses are shown in (default: %(default)s)")  # fmt: skip
+    group.add_argument("--no-video", action="store_true", help="control: the judge is not shown the video")
+
+
+def _frame_options(group: Any) -> None:
+    which = group.add_mutually_exclusive_group()
+    which.add_argument("--frames", type=int, metavar="N", help=f"so many, uniform in time (usual: {DEFAULT_FRAMES})")
+    which.add_argument("--fps", type=float, metavar="F", help="frames a second, with --max-frames")
+    group.add_argument("--max-frames", type=int, metavar="M", help="at most so many frames with --fps")
+    group.add_argument("--max-pixels", type=int, metavar="P", help=f"of one frame (usual: {DEFAULTS['max_pixels']:,})")
+
+
+def _sampling_options(group: Any) -> None:
+    for name, metavar, kind, meaning in (
+        ("temperature", "T", float, "0 is greedy"),
+        ("top_p", "P", float, "share of probability that is sampled from"),
+        ("max_new_tokens", "N", int, "length of a reply"),
+        ("seed", "S", int, "of the sampling"),
+    ):
+        words = f"{meaning} (usual: {DEFAULTS[name]})"
+        group.add_argument(f"--{name.replace('_', '-')}", type=kind, metavar=metavar, help=words)
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected a whole number from 1")
+    return int(text)
+
+
+def _run_verb(args: Namespace, command: str) -> int:
+    if args.verb == "judge":
+        from workbench.judge_command import judge
+
+        return judge(args, command)
+    if args.verb == "show":
+        from workbench.show import show
+
+        return show(args)
+    if args.verb == "export":
+        from workbench.store import Run
+
+        print(f"written: {Run.open(args.run).export(args.to)}")
+        return 0
+    if args.verb == "doctor":
+        from workbench import doctor
+
+        return doctor.main()
+    if args.verb == "demo":
+        from workbench.demo import demo
+
+        return demo(args.out, main)
+    from workbench.show import show_backends
+
+    return show_backends()
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one verb and return its exit code. An error is one line on stderr and exit code 2."""
+    argv = list(sys.argv[1:] if argv is None else argv)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that cannot show a letter shows "?"
+    args = parser().parse_args(argv)
+    try:
+        return _run_verb(args, shlex.join(["python", "-m", "workbench", *argv]))
+    except WorkbenchError as error:
+        from workbench.terminal import plain
+
+        print(f"error: {' '.join(plain(str(error)).split())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("stopped; nothing was being written", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # whoever read our output has gone: `show RUN | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:  # no permission, no space: the machine's fault, and named by the machine
+        print(f"error: {error.filename or 'the disk'}: {error.strerror}. Correct that and try again.", file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,156 @@
+"""One run, from its items to its summary: several judges in turn, every verdict stored as it comes, resumed by key."""
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
+
+from workbench.backends import load_backend
+from workbench.backends.base import Backend
+from workbench.errors import InputError
+from workbench.judge import Orders, judge_items, plan_judging, response_orders
+from workbench.prompts import Prompt
+from workbench.schema import Item, Judgment, Record, Sampling, VideoPolicy, View
+from workbench.store import ANSWERED, Run
+from workbench.video import VideoLimits
+
+SLICE_ITEMS = 1_000  # items whose requests are in memory at a time
+
+
+@dataclass(frozen=True)
+class Assignment(Record):
+    """What a run asks of its judges. A run goes on only with the same settings and prompt; another judge may join it.
+
+    `sampling` and `video` hold what the user settled (fields of Sampling and VideoPolicy); the rest is the judge's own.
+    """
+
+    judges: tuple[str, ...]
+    sampling: Mapping[str, Any] = field(default_factory=dict)
+    video: Mapping[str, Any] = field(default_factory=dict)
+    samples: int = 1
+    orders: Orders = "both"
+    view: View | None = None
+    judge_options: Mapping[str, Any] = field(default_factory=dict)  # for load_backend
+
+    def __post_init__(self):
+        object.__setattr__(self, "judges", tuple(dict.fromkeys(self.judges)))
+        Sampling(**self.sampling)  # what cannot be is refused before a judge is loaded
+        policy_for(VideoPolicy(fps=1.0, max_frames=1), self.video)
+        if self.samples < 1:
+            raise InputError(f"samples: got {self.samples}, expected at least 1.")
+
+    def config(self, prompt: Prompt) -> dict[str, Any]:
+        """What run.json keeps, and what must be equal for a run to go on: all but the judges."""
+        return {**{name: value for name, value in self.to_dict().items() if name != "judges"}, "prompt": prompt.id}
+
+    def settings_for(self, backend: Backend) -> dict[str, Any]:
+        """Keyword arguments of `judge_items` for one judge."""
+        return {
+            "sampling": replace(backend.sampling, **self.sampling),
+            "policy": policy_for(backend.video_policy, self.video),
+            "samples": self.samples,
+            "orders": self.orders,
+            "view": self.view,
+            "limits": VideoLimits(),
+        }
+
+
+class Progress(NamedTuple):
+    """How far a run is, after each verdict."""
+
+    done: int
+    total: int
+    eta_seconds: float
+    judgment: Judgment
+
+
+def policy_for(default: VideoPolicy, settled: Mapping[str, Any]) -> VideoPolicy:
+    """The judge's own policy with what the user settled; frames and fps replace each other."""
+    if "frames" in settled or "fps" in settled:
+        default = replace(default, frames=1, fps=None, max_frames=None)
+        settled = {"frames": None, **settled}
+    return replace(default, **settled)
+
+
+def loaded_judges(assignment: Assignment) -> Iterator[Backend]:
+    """Each judge loaded when it is its turn, and closed before the next one is loaded."""
+    for spec in assignment.judges:
+        backend = load_backend(spec, **assignment.judge_options)
+        try:
+            yield backend
+        finally:
+            backend.close()
+
+
+def check_judge(backend: Backend, prompt: Prompt, assignment: Assignment) -> None:
+    """Raises InputError when the judge declares that it was not made for this."""
+    plan_judging(backend, prompt, **assignment.settings_for(backend))
+
+
+def judge_run(
+    run: Run,
+    items: Iterable[Item],
+    judges: Iterable[Backend],
+    prompt: Prompt,
+    assignment: Assignment,
+    *,
+    on_progress: Callable[[Progress], None] = lambda progress: None,
+    on_stage: Callable[[str], None] = lambda stage: None,
+) -> dict[str, Any]:
+    """Ask every judge for every verdict that the run lacks; return the run's summary. Call it inside `run.writing()`.
+
+    Progress counts what was answered before as done. Raises InputError, BackendError for a judge that cannot do this.
+    """
+    items = list(items)
+    ids = {item.id for item in items}
+    answered = {j.key: j for j in run.judgments() if j.status in ANSWERED and j.item in ids}
+    counter = _Counter(run, _requests(items, assignment), len(answered), on_progress)
+    for backend in judges:
+        check_judge(backend, prompt, assignment)
+        settings = assignment.settings_for(backend)
+        for part in _slices(items):
+            for judgment in judge_items(part, backend, prompt, done=answered, on_stage=on_stage, **settings):
+                run.append(judgment)
+                counter.count(judgment)
+    return run.finish()
+
+
+def _requests(items: Iterable[Item], assignment: Assignment) -> int:
+    orders = sum(len(response_orders(item, assignment.orders)) for item in items)
+    return orders * assignment.samples * len(assignment.judges)
+
+
+def _slices(items: Iterable[Item]) -> Iterator[list[Item]]:
+    """The items in slices, those of one video together: a table of a million rows is not a million requests at once."""
+    by_video: dict[str | None, list[Item]] = defaultdict(list)
+    for item in items:
+        by_video[item.video.sha256 if item.video else None].append(item)
+    part: list[Item] = []
+    for group in by_video.values():
+        for item in group:
+            part.append(item)
+            if len(part) >= 2 * SLICE_ITEMS:  # one video with very many responses
+                yield part
+                part = []
+        if len(part) >= SLICE_ITEMS:
+            yield part
+            part = []
+    if part:
+        yield part
+
+
+class _Counter:
+    """Counts verdicts, and tells the status file and whoever watches."""
+
+    def __init__(self, run: Run, total: int, done: int, on_progress: Callable[[Progress], None]):
+        self.run, self.total, self.done, self.on_progress = run, total, done, on_progress
+        self.started, self.asked = time.monotonic(), 0
+        run.set_status("running", done=done, total=total, eta_seconds=None)
+
+    def count(self, judgment: Judgment) -> None:
+        self.done, self.asked = self.done + 1, self.asked + 1
+        each = (time.monotonic() - self.started) / self.asked
+        eta = round(each * max(0, self.total - self.done), 1)
+        self.run.set_status("running", done=self.done, total=self.total, eta_seconds=eta)
+        self.on_progress(Progress(self.done, self.total, eta, judgment))

@@ -1,0 +1,207 @@
+"""The `judge` verb: what was typed becomes items and an assignment; they are judged in a run folder and shown."""
+
+import contextlib
+import json
+import sys
+import time
+from argparse import Namespace
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
+from pathlib import Path
+
+from tqdm import tqdm
+
+from workbench.backends.base import Backend
+from workbench.batch import Assignment, Progress, check_judge, judge_run, loaded_judges
+from workbench.errors import InputError
+from workbench.judge import one_response_each
+from workbench.judge_options import assignment_of, check_source, prompt_options, prompt_record
+from workbench.prompts import Prompt, form_for, load_prompt
+from workbench.schema import Item, Judgment, Video
+from workbench.show import run_json
+from workbench.store import Run, new_run_folder
+from workbench.tables import Rejected, Table, open_table
+from workbench.terminal import one_line, plain
+from workbench.verdict_text import verdict_lines
+from workbench.video import VideoLimits, probe
+
+LISTED = 20  # rejected rows and failed verdicts that are listed one by one
+LONGEST_REASON = 240
+REPORT_SECONDS = 10.0  # between two lines of progress where there is no terminal to draw a bar on
+
+
+def judge(args: Namespace, command: str) -> int:
+    """Run `judge`. Returns 0 when everything was scored, 1 when something was not, 130 when interrupted."""
+    check_source(args)
+    prompt, assignment = load_prompt(args.mode, **prompt_options(args)), assignment_of(args)
+    source = _open_table(args) if args.items else _typed_items(args, prompt)
+    with contextlib.closing(loaded_judges(assignment)) as judges:
+        first = next(judges)
+        check_judge(first, prompt, assignment)
+        _check_videos(first, source, assignment)
+        run = Run.create_or_resume(_folder(args), config=assignment.config(prompt), command=command,
+                                   prompts=[prompt_record(prompt)])  # fmt: skip
+        if there := len(run.done_keys()):
+            _say(f"resuming {run.folder}: {there} verdicts are there and are not asked again")
+        notes: list[str] = []
+        try:
+            with run.writing():
+                items = _store_items(run, source, prompt, args.limit)
+                with Watcher() as watcher:
+                    judge_run(run, items, _noting(chain([first], judges), notes), prompt, assignment,
+                              on_progress=watcher.progress, on_stage=watcher.stage)  # fmt: skip
+        except KeyboardInterrupt:
+            _say(f"stopped: what is judged is kept in {run.folder}; the same command with --out={run.folder} goes on")
+            return 130
+    return _report(run, items, args, notes)
+
+
+def _typed_items(args: Namespace, prompt: Prompt) -> list[Item]:
+    """The item that was typed; for pointwise judging, one for each response. The video is opened to check it."""
+    video = None
+    if args.video:
+        info = probe(args.video, VideoLimits())
+        video = Video(info.sha256, str(Path(args.video).resolve()))
+    item = Item(video, args.instruction, tuple(args.response), args.reference, args.description)
+    items = list(one_response_each([item])) if prompt.kind == "pointwise" else [item]
+    for each in items:
+        form_for(prompt, each)  # the number of responses fits
+    return items
+
+
+def _open_table(args: Namespace) -> Table:
+    columns: dict[str, list[str]] = {}
+    for text in args.column or ():
+        role, _, name = text.partition("=")
+        if not name:
+            raise InputError(f"--column: got {text!r}, expected ROLE=COLUMN, such as instruction=question.")
+        columns.setdefault(role.strip(), []).append(name.strip())
+    table = open_table(args.items, columns=columns, videos=args.videos, encoding=args.encoding,
+                       instruction=args.instruction, no_video=args.no_video)  # fmt: skip
+    _say(f"columns: {plain(str(table.columns))}")
+    return table
+
+
+def _check_videos(judge: Backend, source: Table | list[Item], assignment: Assignment) -> None:
+    if isinstance(source, Table) and not source.columns.video and (assignment.view or judge.view) == "video":
+        raise InputError(
+            f"{judge.name} looks at videos, but no column holds their paths; name it with --column video=COLUMN, "
+            "or add --no-video to judge the text alone."
+        )
+
+
+def _noting(judges: Iterable[Backend], notes: list[str]) -> Iterator[Backend]:
+    """The judges as they are; what each says of its own limits is put into `notes`."""
+    for judge in judges:
+        if judge.declared.domain:
+            notes.append(f"note: {judge.name}: {judge.declared.domain}")
+        yield judge
+
+
+def _folder(args: Namespace) -> Path:
+    return Path(args.out) if args.out else new_run_folder("runs", Path(args.items).stem if args.items else "judge")
+
+
+def _store_items(run: Run, source: Table | list[Item], prompt: Prompt, limit: int | None) -> list[Item]:
+    """Put the items into the run, and the rejected rows beside them. Equal rows are one item."""
+    if isinstance(source, list):
+        run.add_items(source)
+        return source
+    rejected: list[Rejected] = []
+    items: dict[str, Item] = {}
+    rows = tqdm(_accepted(source, rejected, limit), desc="reading", unit=" rows", disable=None, leave=False)
+    count = 0
+    for item in one_response_each(rows) if prompt.kind == "pointwise" else rows:
+        items.setdefault(item.id, item)
+        count += 1
+    run.add_items(items.values())
+    run.add_rejected(row._asdict() for row in rejected)
+    _say(f"items: {len(items)}, rejected rows: {len(rejected)}, repeated: {count - len(items)}")
+    _list([(_row_name(row), row.reason) for row in rejected], run.folder)
+    if not items:
+        raise InputError(f"No row can be judged; the reasons are in {run.folder / 'rejected.jsonl'}.")
+    return list(items.values())
+
+
+def _row_name(row: Rejected) -> str:
+    return f"{row.row} (line {row.line})" if row.line else str(row.row)
+
+
+def _accepted(table: Table, rejected: list[Rejected], limit: int | None) -> Iterator[Item]:
+    """The table's items, at most `limit` of them; the rows rejected on the way are put into `rejected`."""
+    count = 0
+    for row in table.rows:
+        if isinstance(row, Rejected):
+            rejected.append(row)
+            continue
+        yield row
+        count += 1
+        if count == limit:
+            return
+
+
+class Watcher:
+    """Progress on stderr: a bar on a terminal, else a line every ten seconds."""
+
+    def __enter__(self) -> "Watcher":
+        self.bar = tqdm(unit=" verdicts", disable=None, desc="loading")
+        self.statuses: Counter[str] = Counter()
+        self.last = time.monotonic()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.bar.close()
+
+    def stage(self, stage: str) -> None:
+        self.bar.set_description(one_line(stage, 30))
+
+    def progress(self, progress: Progress) -> None:
+        self.statuses[progress.judgment.status] += 1
+        if not self.bar.disable:
+            self.bar.total, self.bar.initial = progress.total, progress.done - self.statuses.total()
+            self.bar.n = progress.done
+            self.bar.set_postfix(self.statuses)
+        elif time.monotonic() - self.last > REPORT_SECONDS:
+            self.last = time.monotonic()
+            _say(f"{progress.done} of {progress.total} verdicts, about {progress.eta_seconds:.0f} s left")
+
+
+def _report(run: Run, items: list[Item], args: Namespace, notes: list[str]) -> int:
+    """Show what came of it, and where it is. Returns 1 when a row was rejected or a verdict is missing, else 0."""
+    ids = {item.id: item for item in items}
+    judgments = [judgment for judgment in run.judgments() if judgment.item in ids]
+    rejected = run.rejected() if args.items else []
+    unscored = [judgment for judgment in judgments if judgment.status != "scored"]
+    if args.json:
+        print(json.dumps(run_json(run, ids, judgments, rejected), ensure_ascii=True, indent=2))
+    elif args.items:
+        _summarise(run, ids, judgments, unscored)
+    else:
+        print("\n".join(verdict_lines(run, items, judgments)))
+    for note in notes:
+        _say(note)
+    if not args.json:
+        print(f"run folder: {run.folder}")
+    return int(bool(rejected or unscored))
+
+
+def _summarise(run: Run, items: Mapping[str, Item], judgments: list[Judgment], unscored: list[Judgment]) -> None:
+    for judge in dict.fromkeys(judgment.judge for judgment in judgments):
+        counts = Counter(judgment.status for judgment in judgments if judgment.judge == judge)
+        print(f"{plain(judge)}: {', '.join(f'{count} {status}' for status, count in counts.items())}")
+    reasons = [(items[one.item].tags["row"], f"{one.judge}: {one.status}: {one.error}") for one in unscored]
+    _list(reasons, run.folder)
+    print(f"look closer: python -m workbench show {run.folder}")
+
+
+def _list(reasons: list[tuple[str, str]], folder: Path) -> None:
+    for name, reason in reasons[:LISTED]:
+        _say("  " + one_line(f"row {name}: {reason}", LONGEST_REASON))
+    if len(reasons) > LISTED:
+        _say(f"  ... and {len(reasons) - LISTED} more in {folder}")
+
+
+def _say(text: str) -> None:
+    """A message beside the result, so that stdout holds the result alone."""
+    tqdm.write(plain(text), file=sys.stderr)
