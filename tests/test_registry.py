@@ -28,6 +28,10 @@ ROOT = Path(__file__).parent.parent
         ("metric:", "Known are"),
         ("openai:gpt", "Known are"),
         ("/no/such/folder", "no judge and no folder"),
+        ("x" * 10_000, "no judge and no folder"),
+        ("nul\0", "no judge and no folder"),
+        ("hf:a/b+", r"expected <id or folder>\+<adapter>"),
+        ("hf:+a/b", r"expected <id or folder>\+<adapter>"),
     ],
 )
 def test_an_unknown_judge_is_refused_with_the_known_ones(spec, complaint):
@@ -89,7 +93,6 @@ def test_options_of_a_metric():
     [
         ("Qwen/Qwen2.5-VL-7B-Instruct", ("Qwen/Qwen2.5-VL-7B-Instruct", None)),
         ("Qwen/Qwen2.5-VL-7B-Instruct+me/lora", ("Qwen/Qwen2.5-VL-7B-Instruct", "me/lora")),
-        ("base+", ("base", "")),
     ],
 )
 def test_model_and_adapter(model, parts):

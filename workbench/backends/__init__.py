@@ -7,6 +7,7 @@ import difflib
 import importlib
 import importlib.util
 import inspect
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -91,7 +92,7 @@ def list_backends() -> list[BackendRow]:
 
 
 def _parse(spec: str) -> _Load:
-    kind, colon, rest = spec.partition(":")
+    kind, _, rest = spec.partition(":")
     if spec == "embedded":
         return _Load("local", (str(EMBEDDED), None), MODEL_PACKAGES)
     if spec in PRESETS:
@@ -102,17 +103,26 @@ def _parse(spec: str) -> _Load:
         return _Load("scripted", (rest,), ())
     if kind == "metric" and rest in METRICS:
         return _Load("metric", (rest,), METRICS[rest][1])
-    if spec and Path(split_adapter(spec)[0]).is_dir():
+    if spec and _is_folder(split_adapter(spec)[0]):
         return _Load("local", split_adapter(spec), MODEL_PACKAGES)
     raise InputError(_unknown(spec))
 
 
 def split_adapter(model: str) -> tuple[str, str | None]:
-    """Model and adapter of "<model>+<adapter>". A folder that has a + in its name is one model."""
-    if Path(model).is_dir() or "+" not in model:
+    """Model and adapter of "<model>+<adapter>". A folder that has a + in its name is one model.
+
+    Raises InputError when one side of the + is empty.
+    """
+    if "+" not in model or _is_folder(model):
         return model, None
     base, _, adapter = model.rpartition("+")
+    if not base or not adapter:
+        raise InputError(f"judge: got {model!r}, expected <id or folder>+<adapter>, or no +.")
     return base, adapter
+
+
+def _is_folder(path: str) -> bool:
+    return os.path.isdir(os.path.expanduser(path))  # unlike Path.is_dir, calm about names too long to be one
 
 
 def _unknown(spec: str) -> str:
