@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import av
 from av.container import InputContainer
-from av.stream import Disposition
+from av.stream import Discard, Disposition
 from av.video.stream import VideoStream
 
 from workbench.errors import VideoError
@@ -105,7 +105,7 @@ def _video_stream(name: str, container: InputContainer) -> VideoStream:
     chosen = (default or moving)[0]
     for stream in container.streams:
         if stream.index != chosen.index:
-            stream.discard = "all"
+            stream.discard = Discard.all
     return chosen
 
 

@@ -1,6 +1,7 @@
 """Decoding with decord, the second opinion: used when asked for, or when PyAV cannot decode a file."""
 
 import importlib.util
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -38,8 +39,7 @@ def decord_rgb(file: Path, timeline: Timeline, wanted: list[int], shape: Shape) 
             raise VideoError(f"{file.name}: decord would show other frames than the file tells. Use 'auto' or 'pyav'.")
         yield from _played(reader, set(wanted), last=wanted[-1])
     except (decord.DECORDError, decord.DECORDLimitReachedError, RuntimeError, StopIteration) as error:
-        reason = (str(error).strip().splitlines() or ["it ends early"])[0][-200:]
-        raise VideoError(f"{file.name}: decord cannot decode it ({reason}). Use 'auto' or 'pyav'.") from error
+        raise VideoError(f"{file.name}: decord cannot decode it ({_reason(error)}). Use 'auto' or 'pyav'.") from error
 
 
 def _played(reader, wanted: set[int], last: int) -> Iterator[tuple[int, np.ndarray]]:
@@ -47,3 +47,9 @@ def _played(reader, wanted: set[int], last: int) -> Iterator[tuple[int, np.ndarr
         picture = reader.next()
         if position in wanted:
             yield position, picture.asnumpy()
+
+
+def _reason(error: Exception) -> str:
+    """What decord says, without the clock, its source file and the path of ours."""
+    lines = str(error).strip().splitlines() or ["it ends early"]
+    return re.sub(r"^.*\.cc:\d+: *|\[[^]]*\]", "", lines[0]).strip()[:200]

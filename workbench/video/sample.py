@@ -1,6 +1,7 @@
 """Probing and sampling in this process: what the worker runs, and what `limits=None` runs directly."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ from av import VideoFrame
 from workbench.errors import VideoError
 from workbench.schema import VideoPolicy
 from workbench.video.container import open_video, sha256_of
-from workbench.video.decord_decoder import decord_rgb, has_decord
+from workbench.video.decord_decoder import decord_rgb
 from workbench.video.folder import probe_folder, sample_folder
 from workbench.video.frames import Frames, VideoInfo
 from workbench.video.limits import VideoLimits
@@ -63,10 +64,10 @@ def _sample_file(path: str | Path, policy: VideoPolicy, limits: VideoLimits | No
         return _decode(scan, wanted, size, policy.decoder)
     try:
         return _decode(scan, wanted, size, "pyav")  # the fastest exact one, see benchmark.py
-    except VideoError:
-        if not has_decord():
-            raise
-    return _decode(scan, wanted, size, "decord")
+    except VideoError as refused:
+        with suppress(VideoError):
+            return _decode(scan, wanted, size, "decord")
+        raise refused
 
 
 def _decode(scan: Scan, wanted: list[int], size: Size, decoder: str) -> Frames:
