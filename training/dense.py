@@ -1,0 +1,113 @@
+"""Stage 1: teach the vision tower and merger what lies under each merged token, from the world's own facts.
+
+Through the language loss alone, colour is learned and shape and motion are not (they stay at chance for thousands of
+steps); dense labels teach all three in minutes. The heads are thrown away afterwards.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+IGNORE = -100
+ATTRIBUTES = ("colour", "shape", "size", "texture")  # of the object under a token
+AXES = ("across", "along")  # sign of the object's step between the two frames of a token: x, then y
+COVERED, OF_OBJECT = 0.25, 0.5  # share of the token's cell, or of the object, that makes the cell the object's
+SEEN = 20  # percent of an object's area that must be visible
+STEP = 0.012  # frame edges between two frames; less counts as standing still
+
+
+def classes(vocabulary: Mapping[str, Sequence[str]]) -> dict[str, int]:
+    """Number of classes of each dense label, from the `vocabulary` of world.json."""
+    counts = {name: len(vocabulary[name]) for name in (*ATTRIBUTES, "background")}
+    return {"object": 2, **counts, **dict.fromkeys(AXES, 3)}
+
+
+def dense_labels(
+    facts: Mapping[str, Any], vocabulary: Mapping[str, Sequence[str]], seconds: Sequence[float], grid: tuple[int, int]
+) -> dict[str, np.ndarray]:
+    """Class under each merged token, int64 [frame pairs, grid height, grid width] a label; -100 where none applies.
+
+    A cell belongs to the object that covers most of it over both frames of the pair, later (upper) objects first.
+    """
+    pairs = _frame_numbers(facts, seconds)
+    owner, best = np.full((len(pairs), *grid), -1), np.zeros((len(pairs), *grid))
+    for number, thing in enumerate(facts["objects"]):
+        cell, part = _shares(thing, pairs, grid)
+        wins = ((cell >= COVERED) | (part >= OF_OBJECT)) & (cell >= best)
+        owner[wins], best[wins] = number, cell[wins]
+    labels = {name: np.full(owner.shape, IGNORE) for name in (*ATTRIBUTES, *AXES)}
+    for number, thing in enumerate(facts["objects"]):
+        mine = owner == number
+        for name in ATTRIBUTES:
+            labels[name][mine] = vocabulary[name].index(thing[name])
+        for name, steps in zip(AXES, _step_classes(thing, pairs).T, strict=True):
+            labels[name] = np.where(mine, steps[:, None, None], labels[name])
+    ground = [_background(facts, pair.mean() / facts["fps"], vocabulary["background"]) for pair in pairs]
+    labels["background"] = np.broadcast_to(np.array(ground)[:, None, None], owner.shape)
+    return {"object": (owner >= 0).astype(np.int64), **labels}
+
+
+def _frame_numbers(facts: Mapping[str, Any], seconds: Sequence[float]) -> np.ndarray:
+    """Frame of the clip at each sampled second, two a merged token: int [pairs, 2]."""
+    frames = np.minimum((np.asarray(seconds) * facts["fps"] + 1e-6).astype(int), facts["frames"] - 1)
+    if len(frames) % 2:  # the processor repeats the last frame of an odd number
+        frames = np.append(frames, frames[-1])
+    return frames.reshape(-1, 2)
+
+
+def _shares(thing: Mapping[str, Any], pairs: np.ndarray, grid: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """Share of each cell under the object's box, and of the box in each cell: mean of both frames [pairs, h, w]."""
+    box = np.array(thing["box"])[pairs] / 1000  # [pairs, 2, 4]
+    seen = np.array(thing["visible"])[pairs] >= SEEN  # [pairs, 2]
+    columns, rows = _overlaps(box[..., 0], box[..., 2], grid[1]), _overlaps(box[..., 1], box[..., 3], grid[0])
+    area = rows[..., :, None] * columns[..., None, :] * seen[..., None, None]
+    extent = (box[..., 2] - box[..., 0]) * (box[..., 3] - box[..., 1])
+    return (area * grid[0] * grid[1]).mean(1), (area / extent[..., None, None]).mean(1)
+
+
+def _overlaps(low: np.ndarray, high: np.ndarray, cells: int) -> np.ndarray:
+    """Length that each of `cells` equal stretches of 0..1 shares with low..high: [..., cells]."""
+    edges = np.arange(cells + 1) / cells
+    return np.clip(np.minimum(edges[1:], high[..., None]) - np.maximum(edges[:-1], low[..., None]), 0, None)
+
+
+def _step_classes(thing: Mapping[str, Any], pairs: np.ndarray) -> np.ndarray:
+    """0 back, 1 still, 2 forth, in x and y between the two frames [pairs, 2]; -100 when one frame lacks the object."""
+    box = np.array(thing["box"])[pairs] / 1000
+    centre = (box[..., :2] + box[..., 2:]) / 2
+    step = centre[:, 1] - centre[:, 0]
+    signs = 1 + np.sign(step) * (np.abs(step) >= STEP)
+    seen = (np.array(thing["visible"])[pairs] >= SEEN).all(1)
+    return np.where(seen[:, None], signs, IGNORE).astype(np.int64)
+
+
+def _background(facts: Mapping[str, Any], second: float, names: Sequence[str]) -> int:
+    return names.index([entry["colour"] for entry in facts["background"] if entry["from"] <= second][-1])
+
+
+class DenseHeads(nn.Module):
+    """One linear head a label on the merged tokens [n, hidden]."""
+
+    def __init__(self, hidden: int, counts: Mapping[str, int]):
+        super().__init__()
+        self.heads = nn.ModuleDict({name: nn.Linear(hidden, count) for name, count in counts.items()})
+
+    def forward(self, tokens: torch.Tensor) -> dict[str, torch.Tensor]:
+        return {name: head(tokens) for name, head in self.heads.items()}
+
+
+def dense_loss(
+    logits: Mapping[str, torch.Tensor], labels: Mapping[str, torch.Tensor]
+) -> tuple[torch.Tensor, dict[str, float]]:
+    """Sum over the labels of the cross-entropy where the label applies, and each label's accuracy there."""
+    total, figures = torch.zeros(()), {}
+    for name, scores in logits.items():
+        known = labels[name] != IGNORE
+        if known.any():
+            total = total + functional.cross_entropy(scores[known], labels[name][known])
+            figures[name] = (scores[known].argmax(-1) == labels[name][known]).float().mean().item()
+    return total, figures

@@ -1,0 +1,90 @@
+"""From data to a judge in stages, each with a folder of its own that appears when it is complete and is not made again.
+
+OUT/base/       untrained checkpoint with its tokenizer
+OUT/dense/      its vision tower and merger know what lies under each token
+OUT/language/   its language model reads that out
+OUT/judge/      the judge
+OUT/metrics.jsonl, OUT/frames/
+"""
+
+import random
+import shutil
+import time
+from collections.abc import Callable
+from itertools import chain
+from pathlib import Path
+
+from training.base import fixed_lines, make_base
+from training.data import World
+from training.presets import Preset, StageName
+from training.rows import READING, Example
+from workbench.errors import InputError
+from workbench.prompts import Prompt, load_prompt, render
+
+TOKENIZER_ROWS = 6000  # rows whose texts the tokenizer learns from
+
+
+def fit(preset: Preset, data: Path, out: Path, say: Callable[[str], None]) -> Path:
+    """Run the stages that are not there yet; the folder of the judge. Raises InputError for data it cannot use."""
+    import torch
+
+    out.mkdir(parents=True, exist_ok=True)
+    world = World(data, preset.policy, out / "frames")
+    _once(out / "base", lambda part: _make_base(preset, world, part), say)
+    source = out / "base"
+    for number, name in enumerate(preset.stages):
+        torch.manual_seed(preset.seed + number)
+        start = source
+        _once(out / name, lambda part: _run_stage(name, preset, world, start, part, out / "metrics.jsonl"), say)  # noqa: B023
+        source = out / name
+    return source
+
+
+def _once(folder: Path, make: Callable[[Path], None], say: Callable[[str], None]) -> None:
+    """Make the folder under another name and rename it, so that its existence means it is complete."""
+    if folder.exists():
+        say(f"{folder.name}: is there already")
+        return
+    part, start = folder.with_name(f"{folder.name}.part"), time.monotonic()
+    shutil.rmtree(part, ignore_errors=True)
+    make(part)
+    part.rename(folder)
+    say(f"{folder.name}: made in {time.monotonic() - start:.0f} s")
+
+
+def _make_base(preset: Preset, world: World, folder: Path) -> None:
+    examples = list(chain.from_iterable(world.examples.values()))
+    chosen = random.Random(preset.seed).sample(examples, min(TOKENIZER_ROWS, len(examples)))
+    prompts = [load_prompt(name, reference=True) for name in preset.stages["judge"].mix]
+    fixed = fixed_lines(_renderings(prompt, examples) for prompt in prompts)
+    make_base(folder, preset, [READING, *chain.from_iterable(map(_texts, chosen))], fixed)
+
+
+def _renderings(prompt: Prompt, examples: list[Example]) -> list[str]:
+    """The prompt's system text and user text for a few items that share no line of their own."""
+    fitting = [example.item for example in examples if example.item.kind == prompt.kind]
+    if len(fitting) < 2:
+        raise InputError(f"data: got {len(fitting)} {prompt.kind} rows, expected two or more for {prompt.name!r}.")
+    spread = fitting[:: max(1, len(fitting) // 50)]
+    return [f"{prompt.system.strip()}\n{render(prompt, item).text}" for item in spread]
+
+
+def _texts(example: Example) -> list[str]:
+    item, target = example
+    parts = [item.instruction, *item.responses, item.reference, item.description, target.rubric, target.reasoning]
+    tags = "<thinking></thinking>\n<score></score>\n<answer></answer>\n<rubric></rubric>"
+    return [tags, *(part for part in parts if part)]
+
+
+def _run_stage(name: StageName, preset: Preset, world: World, source: Path, folder: Path, metrics: Path) -> None:
+    """Load what the stage before left, train it, and save it with its processor files."""
+    from transformers import AutoModelForImageTextToText, AutoProcessor
+
+    from training import stages
+
+    model = AutoModelForImageTextToText.from_pretrained(source).train()
+    learner = stages.Learner(model, AutoProcessor.from_pretrained(source), metrics)
+    run = {"dense": stages.run_dense, "language": stages.run_language, "judge": stages.run_judge}[name]
+    run(learner, world, preset.stages[name], preset.seed)
+    model.save_pretrained(folder)
+    learner.processor.save_pretrained(folder)

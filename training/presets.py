@@ -1,0 +1,87 @@
+"""Recipes that `python -m training fit --preset` knows: the judge's sizes, its data, how long each stage runs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from workbench.errors import InputError
+from workbench.schema import Sampling, VideoPolicy
+
+StageName = Literal["dense", "language", "judge"]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage of training. A step sees `videos` videos and up to `rows` rows of each (the dense stage has none)."""
+
+    steps: int
+    videos: int
+    lr: float
+    rows: int = 1
+    train_vision: bool = True
+    mix: Mapping[str, float] = field(default_factory=dict)  # prompt name -> share of the steps
+
+
+@dataclass(frozen=True)
+class Preset:
+    """All that decides what a fit gives, beside the data. `world` holds arguments of `python -m bootstrap world`."""
+
+    name: str
+    sizes: Mapping[str, Any]  # of workbench.backends.random_weights.Sizes
+    policy: VideoPolicy
+    sampling: Sampling
+    stages: Mapping[StageName, Stage]
+    world: tuple[str, ...]
+    domain: str
+    seed: int = 0
+
+
+EMBEDDED = Preset(
+    name="embedded",
+    sizes={
+        "vocabulary": 1024,
+        "hidden": 192,
+        "layers": 5,
+        "heads": 6,
+        "key_value_heads": 3,
+        "intermediate": 512,
+        "vision_hidden": 128,
+        "vision_layers": 4,
+        "vision_heads": 4,
+        "vision_intermediate": 256,
+        "context": 8192,
+        "min_pixels": 12_544,
+        "max_pixels": 12_544,
+    },
+    policy=VideoPolicy(frames=8, min_pixels=12_544, max_pixels=12_544),
+    sampling=Sampling(temperature=0.0, max_new_tokens=512),
+    stages={
+        "dense": Stage(steps=400, videos=32, lr=2e-3),
+        "language": Stage(steps=250, videos=24, lr=1e-3, train_vision=False),
+        "judge": Stage(
+            steps=1200,
+            videos=4,
+            lr=1e-3,
+            rows=8,
+            train_vision=False,
+            mix={"pointwise": 0.5, "rubric": 0.15, "pairwise": 0.15, "pairwise_reasoning": 0.2},
+        ),
+    },
+    world=("--scenes", "3000", "--objects-max", "1"),
+    domain="It knows only the procedural world it was trained on: short clips of coloured shapes that move. "
+    "On natural videos its verdicts mean nothing; use a real checkpoint there.",
+)
+
+PRESETS = {EMBEDDED.name: EMBEDDED}
+
+
+def load_preset(name: str, steps: Mapping[str, int] | None = None) -> Preset:
+    """The preset of that name, with other numbers of steps where given. Raises InputError for unknown names."""
+    if name not in PRESETS:
+        raise InputError(f"preset: got {name!r}, expected one of {', '.join(PRESETS)}.")
+    preset = PRESETS[name]
+    unknown = sorted(set(steps or {}) - set(preset.stages))
+    if unknown:
+        raise InputError(f"steps: got stage {unknown[0]!r}, expected one of {', '.join(preset.stages)}.")
+    stages = {stage: replace(plan, steps=(steps or {}).get(stage, plan.steps)) for stage, plan in preset.stages.items()}
+    return replace(preset, stages=stages)

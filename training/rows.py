@@ -1,0 +1,96 @@
+"""From (Item, Judgment) to the token ids a judge learns from: rendered by the very functions that inference uses."""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from workbench.backends.base import Chat
+from workbench.backends.encoding import Encoded, VideoInputs, encode_chat
+from workbench.backends.positions import RopeRule
+from workbench.errors import InputError
+from workbench.judge import swap_choice
+from workbench.prompts import Prompt, form_for, render
+from workbench.replies import Verdict, write_reply
+from workbench.schema import Item, Judgment, Record
+from workbench.video.frames import Frames
+
+READING = "Describe the video."  # what the language stage asks
+
+
+class Example(NamedTuple):
+    """An item and the verdict that a judge should give on it."""
+
+    item: Item
+    target: Judgment
+
+
+class Clip(NamedTuple):
+    """A video's frames, and what the checkpoint's processor makes of them."""
+
+    frames: Frames
+    inputs: VideoInputs
+
+
+def read_records(path: Path, kind: type[Record]) -> Iterator[Any]:
+    """The records of a JSONL file. Raises InputError, with the line, for one that is none."""
+    if not path.exists():
+        raise InputError(f"{path}: got no such file, expected it; make the folder with python -m bootstrap world.")
+    with open(path, encoding="utf-8") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                yield kind.from_dict(json.loads(line))
+            except (InputError, json.JSONDecodeError) as error:
+                raise InputError(f"{path} line {number}: {error}") from error
+
+
+def read_examples(folder: Path) -> list[Example]:
+    """The scored judgments of a data folder, each with its item, in the file's order."""
+    items = {item.id: item for item in read_records(folder / "items.jsonl", Item)}
+    judgments = read_records(folder / "judgments.jsonl", Judgment)
+    examples = [Example(items[each.item], each) for each in judgments if each.status == "scored" and each.item in items]
+    if not examples:
+        raise InputError(f"{folder}: got no scored judgment with an item, expected at least one; make the data again.")
+    return examples
+
+
+def by_video(examples: list[Example]) -> Mapping[str, list[Example]]:
+    """Examples grouped by the sha256 of their video, in order of first appearance."""
+    groups: dict[str, list[Example]] = {}
+    for example in examples:
+        if example.item.video is None:
+            raise InputError(f"item {example.item.id}: got no video, expected one; a judge is trained on videos.")
+        groups.setdefault(example.item.video.sha256, []).append(example)
+    return groups
+
+
+def verdict_as_shown(target: Judgment, order: tuple[int, ...], prompt: Prompt) -> Verdict:
+    """The target verdict in the terms of the responses as shown, with only the parts that the reply form has."""
+    tags = prompt.form.tags
+    choice = swap_choice(target.choice) if target.choice and order == (1, 0) else target.choice
+    ranking = tuple(order.index(position) for position in target.ranking) if target.ranking else None
+    return Verdict(
+        score=target.score if "score" in tags else None,
+        choice=choice if "answer" in tags else None,
+        ranking=ranking if "ranking" in tags else None,
+        criteria=target.criteria,
+        rubric=target.rubric if "rubric" in tags else None,
+        reasoning=target.reasoning if "thinking" in tags else None,
+    )
+
+
+def encode_example(
+    processor: Any, rule: RopeRule | None, prompt: Prompt, example: Example, clip: Clip, order: tuple[int, ...]
+) -> Encoded:
+    """Prompt and target reply as inference encodes them; labels are -100 on everything but the reply and its end."""
+    verdict = verdict_as_shown(example.target, order, prompt)
+    reply = write_reply(form_for(prompt, example.item), verdict)
+    chat = render(prompt, example.item, frames=clip.frames, order=order)
+    return encode_chat(processor, chat, rule, video=clip.inputs, reply=reply)
+
+
+def encode_reading(processor: Any, rule: RopeRule | None, example: Example, clip: Clip) -> Encoded:
+    """The language stage's row: a short request, and the scene's description as the reply."""
+    assert example.item.description is not None
+    chat = Chat(system="", frames=clip.frames, text=READING)
+    return encode_chat(processor, chat, rule, video=clip.inputs, reply=example.item.description)

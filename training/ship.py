@@ -1,0 +1,142 @@
+"""The folder that ships: the fitted judge in half precision, what it declares in judge.json, and its model card."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from training.presets import Preset
+from workbench.backends.judge_file import JudgeFile, write_judge_file
+from workbench.errors import InputError
+from workbench.prompts import load_prompt
+
+LARGEST = 16_000_000  # bytes of all files
+WARNING = (
+    "A first rough judge, trained for minutes on drawn shapes. It shows how the workbench works; "
+    "do not rely on its verdicts, and use a real checkpoint for real videos."
+)
+Figures = Mapping[str, Mapping[str, Mapping[str, float]]]
+
+
+def ship(fitted: Path, preset: Preset, figures: Figures, out: Path) -> Path:
+    """Write the checkpoint folder of a finished fit. Raises InputError where it is unfinished or grew too large."""
+    import torch
+    from transformers import AutoModelForImageTextToText, AutoProcessor, GenerationConfig
+
+    source = fitted / list(preset.stages)[-1]
+    if not source.exists():
+        raise InputError(f"{fitted}: got no {source.name}/ in it, expected a finished fit; run python -m training fit.")
+    model = AutoModelForImageTextToText.from_pretrained(source, dtype=torch.float16)
+    model.save_pretrained(out)
+    GenerationConfig.from_pretrained(source).save_pretrained(out)
+    AutoProcessor.from_pretrained(source).save_pretrained(out)
+    write_judge_file(out, judge_file(preset))
+    card = model_card(preset, model.num_parameters(), figures, training_seconds(fitted / "metrics.jsonl"))
+    (out / "README.md").write_text(card, encoding="utf-8")
+    size = sum(path.stat().st_size for path in out.iterdir())
+    if size > LARGEST:
+        raise InputError(f"{out}: got {size:,} bytes, expected at most {LARGEST:,}; make the preset's sizes smaller.")
+    return out
+
+
+def judge_file(preset: Preset) -> JudgeFile:
+    """What the judge was made for, and how it likes to be asked."""
+    prompts = [load_prompt(name) for name in preset.stages["judge"].mix]
+    return JudgeFile(
+        kinds=tuple(dict.fromkeys(prompt.kind for prompt in prompts)),
+        prompts=tuple(prompt.name for prompt in prompts),
+        scale=(1, 5),
+        domain=preset.domain,
+        max_frames=preset.policy.frames,
+        sampling=preset.sampling,
+        video_policy=preset.policy,
+        warning=WARNING,
+    )
+
+
+def training_seconds(metrics: Path) -> dict[str, float]:
+    """Seconds that each stage trained for, from the last line it logged."""
+    lines = [json.loads(line) for line in metrics.read_text(encoding="utf-8").splitlines()]
+    return {line["stage"]: line["seconds"] for line in lines}
+
+
+def model_card(preset: Preset, parameters: int, figures: Figures, seconds: Mapping[str, float]) -> str:
+    """The README of the checkpoint folder."""
+    stages = [
+        f"| {name} | {plan.steps} | {plan.videos} | {plan.rows} | {plan.lr} | {seconds[name] / 60:.0f} min |"
+        for name, plan in preset.stages.items()
+    ]
+    return CARD.format(
+        parameters=f"{parameters / 1e6:.1f}",
+        domain=preset.domain,
+        frames=preset.policy.frames,
+        prompts=", ".join(preset.stages["judge"].mix),
+        recipe=" ".join(preset.world),
+        stages="\n".join(stages),
+        measured="\n".join(_figure_lines(figures)),
+        preset=preset.name,
+    )
+
+
+def _figure_lines(figures: Figures) -> list[str]:
+    return [
+        f"| {mode} | {name} | {value['value']:.3f} | {value['low']:.3f} to {value['high']:.3f} | {value['n']} |"
+        for mode, some in figures.items()
+        for name, value in some.items()
+    ]
+
+
+CARD = """---
+library_name: transformers
+pipeline_tag: video-text-to-text
+license: apache-2.0
+tags: [video, judge, procedural-world]
+---
+
+# The judge that ships: a first rough version
+
+A {parameters}-million-parameter Qwen2.5-VL (the architecture; none of its weights) that judges responses about videos.
+It is here so that the workbench can be tried in full on any machine, without a GPU or a download.
+
+**It is a first rough judge.** {domain} Nothing it says about people, places, film or anything else that a camera saw
+has a meaning, and its good form must not be taken for knowledge. Even in its own world it was trained on single
+objects only, and makes the mistakes counted below.
+
+## What it was trained for
+
+- Prompts: {prompts}; scale 1 to 5; reference answer optional. Other prompts and scales are refused.
+- {frames} frames of 112x112 pixels, uniform in time, of clips of 2 to 8 seconds.
+- English of the world's own few hundred words. Other words are read byte by byte and mean nothing to it.
+
+## How it was trained
+
+From random weights, on scenes of the procedural world (`python -m bootstrap world {recipe}`), by
+`python -m training fit --preset {preset}`, on two shared processor cores:
+
+| stage | steps | videos a step | rows a video | peak learning rate | time |
+|---|---|---|---|---|---|
+{stages}
+
+1. *dense*: the vision tower learns what lies under each token: object or not, colour, shape, size, texture, motion.
+2. *language*: the language model, on the frozen tower, learns to describe the whole scene.
+3. *judge*: (item, judgment) rows, rendered by the functions that inference uses, loss on the target only. The rationale
+   takes each stated fact in turn (said, seen, correct or wrong), then gives the score.
+
+## How well it does
+
+On scenes, wordings and combinations of flaws that were kept out of training and used for no choice, at temperature 0
+unless said otherwise, by `python -m training evaluate`. Intervals are 95 % bootstrap intervals over videos; ratings and
+choices are compared where the reply was well-formed; n counts replies, and a pair in both orders is two.
+
+| mode | figure | value | 95 % interval | n |
+|---|---|---|---|---|
+{measured}
+
+"Without the video" is the control: the same items with nothing to look at, on flaws that only the video can show. A
+judge that really looks does far worse there.
+
+## Limits
+
+- Natural videos: not at all. Several objects, long clips, moving cameras, unseen shapes and colours: not trained.
+- Rankings, other scales, several criteria, rubrics or guides of your own: not trained.
+- Text inside a response can still mislead it; it was trained on no attack.
+"""
