@@ -1,4 +1,4 @@
-"""Tables become Items: which columns are chosen, what each odd row is, encodings, broken files. Rows never harm their neighbours."""
+"""Tables become Items: which columns are chosen, what each odd row is, encodings, broken files."""
 
 import csv
 import hashlib
@@ -51,7 +51,7 @@ CHOICES = [
     ("q,answer,gt", "instruction=q, response=answer, reference=gt"),
     ("prompt,response_b,response_a", "instruction=prompt, response=response_a, response=response_b"),
     ("prompt,response_10,response_2", "instruction=prompt, response=response_2, response=response_10"),
-    ("prompt,answer,Response 1,Response 2", "instruction=prompt, response=Response 1, response=Response 2, reference=answer"),
+    ("q,answer,Response 1,Response 2", "instruction=q, response=Response 1, response=Response 2, reference=answer"),
     ("prompt,responses,dense_caption", "instruction=prompt, responses=responses, description=dense_caption"),
     ("prompt,response,responses", "instruction=prompt, response=response"),
     ("path,prompt,caption_1,note", None),
@@ -119,7 +119,9 @@ def test_every_format_gives_the_same_item(folder, name):
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 @pytest.mark.parametrize("name", ["t.csv", "t.jsonl"])
 def test_encodings_that_name_themselves(folder, name, encoding):
-    text = "question;response\r\nWo?;Über dem Fluß 球\r\n" if name == "t.csv" else '{"question": "Wo?", "response": "Über dem Fluß 球"}\n'
+    text = "question;response\r\nWo?;Über dem Fluß 球\r\n"
+    if name == "t.jsonl":
+        text = '{"question": "Wo?", "response": "Über dem Fluß 球"}\n'
     (item,) = rows_of(write(folder, name, text, encoding))
     assert item.responses == ("Über dem Fluß 球",)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-from workbench.backends import load_backend
+from workbench.backends import check_spec, load_backend
 from workbench.backends.base import Backend
 from workbench.errors import InputError
 from workbench.judge import Orders, judge_items, plan_judging, response_orders
@@ -74,7 +74,9 @@ def policy_for(default: VideoPolicy, settled: Mapping[str, Any]) -> VideoPolicy:
 
 
 def loaded_judges(assignment: Assignment) -> Iterator[Backend]:
-    """Each judge loaded when it is its turn, and closed before the next one is loaded."""
+    """Each judge loaded when it is its turn, and closed before the next; unknown ones are refused before all."""
+    for spec in assignment.judges:
+        check_spec(spec)
     for spec in assignment.judges:
         backend = load_backend(spec, **assignment.judge_options)
         try:

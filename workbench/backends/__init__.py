@@ -66,15 +66,20 @@ def load_backend(spec: str, **options: Any) -> Backend:
     BackendError for one that cannot be loaded.
     """
     spec = spec.strip()
-    family, arguments, packages = _parse(spec)
-    if missing := _missing(packages):
-        raise BackendError(f"{spec} cannot be loaded: {missing}.")
+    check_spec(spec)
+    family, arguments, _ = _parse(spec)
     module, function = LOADERS[family]
     loader = getattr(importlib.import_module(module), function)
     _check_options(spec, loader, len(arguments), options)
     backend: Backend = loader(*arguments, **options)
     backend.name = spec  # as asked for: "embedded" and not the folder it is in
     return backend
+
+
+def check_spec(spec: str) -> None:
+    """Raises what `load_backend` raises for an unknown name or a missing package, without loading anything."""
+    if missing := _missing(_parse(spec.strip()).packages):
+        raise BackendError(f"{spec} cannot be loaded: {missing}.")
 
 
 def list_backends() -> list[BackendRow]:
