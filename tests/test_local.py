@@ -1,4 +1,4 @@
-"""Real judging on random-weights checkpoints: batches equal singles, cached steps equal whole prompts, failures are values."""
+"""Real judging on random-weights checkpoints: batches equal singles, steps equal whole prompts, failures are values."""
 
 import gc
 import json
@@ -300,7 +300,9 @@ def test_judge_file_declares(qwen25_checkpoint, tmp_path):
 
     folder = shutil.copytree(qwen25_checkpoint, tmp_path / "judge")
     policy, sampling = VideoPolicy(frames=6, max_pixels=112 * 112), Sampling(max_new_tokens=200)
-    written = JudgeFile(("pointwise",), ("pointwise",), (1, 5), "procedural clips", 8, sampling, policy, "first rough one")
+    written = JudgeFile(
+        ("pointwise",), ("pointwise",), (1, 5), "procedural clips", 8, sampling, policy, "first rough one"
+    )
     write_judge_file(folder, written)
     judge = load_local(str(folder))
     assert judge.declared == Declared(("pointwise",), ("pointwise",), (1, 5), "procedural clips", 8)

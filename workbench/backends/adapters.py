@@ -6,16 +6,10 @@ Keys of LoRA files were renamed across library versions and then silently not ap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from workbench.backends.base import Chat
-from workbench.backends.encoding import encode_chat, patch_multiple
+from workbench.backends.probe import probe_logits
 from workbench.errors import BackendError
-from workbench.video.frames import Frames
 
 if TYPE_CHECKING:
-    import torch
-
     from workbench.backends.positions import RopeRule
 
 
@@ -54,27 +48,9 @@ def _check_keys(folder: Path, missing: list[str], unexpected: list[str]) -> None
 
 
 def _effect(adapted: Any, processor: Any, rule: "RopeRule | None") -> float:
-    """The largest difference between logits with and without the adapter, on a moving pattern and a question."""
-    import torch
-
+    """The largest difference between the probe's logits with and without the adapter."""
     model = adapted.get_base_model()
-    with torch.inference_mode():
-        on = _probe_logits(model, processor, rule)
-        with adapted.disable_adapter():
-            off = _probe_logits(model, processor, rule)
+    on = probe_logits(model, processor, rule)
+    with adapted.disable_adapter():
+        off = probe_logits(model, processor, rule)
     return float((on - off).abs().max())
-
-
-def _probe_logits(model: Any, processor: Any, rule: "RopeRule | None") -> "torch.Tensor":
-    from workbench.backends.decoding import prefill, to_model
-
-    video = hasattr(processor, "video_processor")
-    encoded = encode_chat(processor, Chat("", _pattern(processor) if video else None, "How good is the answer?"), rule)
-    return prefill(model, encoded, to_model(model, encoded.vision)).logits.float()
-
-
-def _pattern(processor: Any) -> Frames:
-    edge = 2 * (patch_multiple(processor.video_processor) or 28)
-    rows, columns = np.mgrid[0:edge, 0:edge]
-    images = np.stack([(rows * 7 + columns * 3 + 90 * step) % 256 for step in range(2)]).astype(np.uint8)
-    return Frames(np.repeat(images[..., None], 3, axis=-1), (0.0, 1.0), (0, 1), "pattern", "pattern", 2.0, 2)

@@ -2,10 +2,13 @@
 
 import hashlib
 import json
+import math
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
+
+import psutil
 
 from workbench.errors import BackendError
 
@@ -171,6 +174,7 @@ def load_model(folder: Path, video: bool, placement: Placement) -> tuple[Any, di
     from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM, AutoModelForImageTextToText
 
+    _check_memory(folder, placement)
     auto = AutoModelForImageTextToText if video else AutoModelForCausalLM
     options = {"device_map": placement.device_map or {"": placement.device}}
     if placement.quantization:
@@ -189,6 +193,38 @@ def load_model(folder: Path, video: bool, placement: Placement) -> tuple[Any, di
             "its verdicts would mean nothing. The checkpoint is incomplete or of another architecture."
         )
     return model.eval(), {"missing_keys": [], "unexpected_keys": sorted(info["unexpected_keys"])}
+
+
+def _check_memory(folder: Path, placement: Placement) -> None:
+    """Raises BackendError where the weights alone cannot fit: a CPU would swap, or the process be killed."""
+    import torch
+
+    if placement.device_map is not None:
+        return
+    size = {"4bit": 0.5, "8bit": 1.0}.get(placement.quantization or "", {"float32": 4.0}.get(placement.dtype, 2.0))
+    needed = parameter_count(folder) * size
+    on_gpu = placement.device.startswith("cuda")
+    free = torch.cuda.mem_get_info(placement.device)[0] if on_gpu else psutil.virtual_memory().available
+    if needed > free:
+        raise BackendError(
+            f"The weights of {folder.name!r} take {needed / 1e9:.1f} GB in "
+            f"{placement.quantization or placement.dtype}, and {free / 1e9:.1f} GB are free on {placement.device}. Load it in bfloat16, with 4-bit quantization, "
+            "over several GPUs with device_map='auto', or take a smaller judge."
+        )
+
+
+def parameter_count(folder: Path) -> int:
+    """Numbers in a folder's safetensors files, from their headers alone. Raises BackendError for broken files."""
+    from safetensors import SafetensorError, safe_open
+
+    total = 0
+    for path in sorted(folder.glob("*.safetensors")):
+        try:
+            with safe_open(path, framework="numpy") as weights:
+                total += sum(math.prod(weights.get_slice(name).get_shape()) for name in weights.keys())
+        except SafetensorError as error:
+            raise BackendError(f"{path.name} of {folder.name!r} is damaged ({error}); download it again.") from error
+    return total
 
 
 def _quantization_config(placement: Placement) -> Any:

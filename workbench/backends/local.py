@@ -14,6 +14,7 @@ from workbench.backends.base import Chat, Reply
 from workbench.backends.encoding import Encoded, encode_chat
 from workbench.backends.judge_file import JudgeFile, read_judge_file
 from workbench.backends.loading import (
+    Placement,
     Quantization,
     check_safetensors,
     load_model,
@@ -71,6 +72,8 @@ def load_local(
     processor = load_processor(source.folder, video)
     network, keys = load_model(source.folder, video, placement)
     rule = rope_rule(config, after_video)
+    if quantization:
+        _check_runs(network, processor, rule, placement)
     identity = {
         "model": source.hub_id or config.architectures[0],
         "revision": source.revision,
@@ -82,7 +85,7 @@ def load_local(
         "parameters": network.num_parameters(),
         "memory_bytes": network.get_memory_footprint(),
         "device": str(network.device),
-        "device_map": getattr(network, "hf_device_map", None) if device_map else None,
+        "device_map": getattr(network, "hf_device_map", None),
         "attention": network.config._attn_implementation,
         **keys,
     }
@@ -95,6 +98,19 @@ def load_local(
     report["load_seconds"] = round(time.perf_counter() - started, 2)
     name = name or f"hf:{model}" + (f"+{adapter}" if adapter else "")
     return LocalBackend(name, network, processor, rule, identity, report, judge_file, source.hub_id, batch_size)
+
+
+def _check_runs(network: Any, processor: Any, rule: RopeRule | None, placement: Placement) -> None:
+    """Raises BackendError when quantized layers load but cannot compute, which depends on device and layer sizes."""
+    from workbench.backends.probe import probe_logits
+
+    try:
+        probe_logits(network, processor, rule)
+    except (RuntimeError, NotImplementedError) as error:
+        raise BackendError(
+            f"{placement.quantization} weights do not run for this model on {placement.device} ({error}); "
+            "load it without quantization."
+        ) from error
 
 
 def _position_record(network: Any, rule: RopeRule | None) -> dict[str, Any] | str:
