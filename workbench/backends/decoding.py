@@ -188,7 +188,7 @@ def _join(prefixes: "Sequence[Prefix]", width: int) -> Any:
 
     import torch
 
-    if len(prefixes) == 1:
+    if not can_batch(prefixes[0]):  # then it is alone; such layers may write into their tensors
         return copy.deepcopy(prefixes[0].cache)
     joined = copy.copy(prefixes[0].cache)
     joined.layers = []

@@ -206,10 +206,11 @@ def _check_memory(folder: Path, placement: Placement) -> None:
     on_gpu = placement.device.startswith("cuda")
     free = torch.cuda.mem_get_info(placement.device)[0] if on_gpu else psutil.virtual_memory().available
     if needed > free:
+        kind = placement.quantization or placement.dtype
         raise BackendError(
-            f"The weights of {folder.name!r} take {needed / 1e9:.1f} GB in "
-            f"{placement.quantization or placement.dtype}, and {free / 1e9:.1f} GB are free on {placement.device}. Load it in bfloat16, with 4-bit quantization, "
-            "over several GPUs with device_map='auto', or take a smaller judge."
+            f"The weights of {folder.name!r} take {needed / 1e9:.1f} GB in {kind}, and {free / 1e9:.1f} GB are free on "
+            f"{placement.device}. Load it in bfloat16, with 4-bit quantization, over several GPUs with "
+            "device_map='auto', or take a smaller judge."
         )
 
 
@@ -221,7 +222,8 @@ def parameter_count(folder: Path) -> int:
     for path in sorted(folder.glob("*.safetensors")):
         try:
             with safe_open(path, framework="numpy") as weights:
-                total += sum(math.prod(weights.get_slice(name).get_shape()) for name in weights.keys())
+                shapes = [weights.get_slice(name).get_shape() for name in list(weights.keys())]
+            total += sum(map(math.prod, shapes))
         except SafetensorError as error:
             raise BackendError(f"{path.name} of {folder.name!r} is damaged ({error}); download it again.") from error
     return total
