@@ -1,0 +1,58 @@
+"""The workbench as a web page: which tabs there are, in which order, and how the page is served.
+
+python app.py [--host 127.0.0.1] [--port 7860] [--runs runs]
+"""
+
+import argparse
+from pathlib import Path
+
+import gradio as gr
+
+from workbench import tab as judge_tab
+from workbench.page.theme import launch_look
+from workbench.page.upload import UPLOAD_LIMITS
+
+TITLE = "VideoJudge workbench"
+SENTENCE = "Is this answer about a video any good? Ask a judge, and see what it saw and why."
+HEADER = f'<div class="vj-head"><h1>{TITLE}</h1><p>{SENTENCE}</p></div>'
+
+
+def build(runs: Path) -> gr.Blocks:
+    """The page with all its tabs; verdicts are written under `runs`."""
+    with gr.Blocks(title=TITLE, analytics_enabled=False) as page:
+        gr.HTML(HEADER)
+        with gr.Tabs(), gr.Tab("Judge", id="judge"):
+            judge_tab.build(runs)
+    return page
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Serve the page until interrupted."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "--host",
+        default="127.0.0.1",
+        help="address to listen on; 0.0.0.0 for every network (default: this machine only)",
+    )
+    parser.add_argument("--port", type=int, default=7860)
+    parser.add_argument(
+        "--runs", type=Path, default=Path("runs"), help="folder for the run folders of verdicts (default: runs)"
+    )
+    options = parser.parse_args(argv)
+    build(options.runs).queue(default_concurrency_limit=4).launch(
+        server_name=options.host,
+        server_port=options.port,
+        max_file_size=UPLOAD_LIMITS.bytes,
+        allowed_paths=judge_tab.served_folders(),
+        strict_cors=True,
+        show_error=True,
+        enable_monitoring=False,
+        share=False,
+        footer_links=["api"],
+        **launch_look(),
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,1 @@
+"""What all tabs share: theme, rating colours, plotly template, verdict card, frame strip. The only shared page code."""

@@ -1,0 +1,42 @@
+"""The examples that ship with the workbench: video, instruction, responses, and the ratings they deserve."""
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+EXAMPLES_FOLDER = Path(__file__).parents[1] / "examples"
+
+
+class Example(NamedTuple):
+    """One example. `ratings` are the known ratings of the responses, in their order; empty when none are known."""
+
+    title: str
+    video: str
+    instruction: str
+    responses: tuple[str, ...]
+    reference: str = ""
+    ratings: tuple[float, ...] = ()
+
+
+@cache
+def load_examples(folder: Path = EXAMPLES_FOLDER) -> tuple[Example, ...]:
+    """The examples listed in a folder's examples.json, with absolute video paths; none where there is no such file."""
+    listing = folder / "examples.json"
+    if not listing.exists():
+        return ()
+    return tuple(_example(row, folder) for row in json.loads(listing.read_text(encoding="utf-8")))
+
+
+def _example(row: dict, folder: Path) -> Example:
+    responses, ratings = tuple(row["responses"]), tuple(row.get("ratings") or ())
+    video = str((folder / row["video"]).resolve())
+    return Example(row["title"], video, row["instruction"], responses, row.get("reference") or "", ratings)
+
+
+def known_rating(instruction: str, response: str) -> float | None:
+    """The rating an example's response is known to deserve; None for anything that is not an example, unchanged."""
+    for example in load_examples():
+        if example.instruction == instruction and response in example.responses and example.ratings:
+            return example.ratings[example.responses.index(response)]
+    return None

@@ -1,0 +1,220 @@
+"""The left side of the Judge tab: the components that hold a JudgeForm, laid out, and read back into one."""
+
+from typing import Any, NamedTuple
+
+import gradio as gr
+
+from workbench.backends import list_backends
+from workbench.page.examples import Example
+from workbench.page.form import MODES, MOST_FRAMES, MOST_RESPONSES, JudgeForm
+from workbench.page.verdict_card import letter_of
+from workbench.schema import DEFAULT_FRAMES
+
+
+class FormPanel(NamedTuple):
+    """The components, named as the fields of JudgeForm; `rows` hold the responses, of which `count` are shown."""
+
+    video: gr.File
+    instruction: gr.Textbox
+    mode: gr.Radio
+    judge: gr.Dropdown
+    text_only: gr.Checkbox
+    reference: gr.Textbox
+    description: gr.Textbox
+    rubric: gr.Textbox
+    low: gr.Number
+    high: gr.Number
+    labels: gr.Textbox
+    criteria: gr.Textbox
+    frames: gr.Slider
+    temperature: gr.Slider
+    seed: gr.Number
+    responses: tuple[gr.Textbox, ...]
+    rows: tuple[gr.Group, ...]
+    removes: tuple[gr.Button, ...]
+    add: gr.Button
+    count: gr.State
+    player: gr.Video
+    video_note: gr.HTML
+
+    @property
+    def inputs(self) -> list[gr.components.Component]:
+        """What handlers are given, in the order `read_form` takes it."""
+        return [*self[: FIELDS.index("responses")], *self.responses]
+
+
+FIELDS = FormPanel._fields
+
+
+def read_form(*values: Any) -> JudgeForm:
+    """The JudgeForm that the values of `FormPanel.inputs` make. A number field left empty takes its default."""
+    named = dict(zip(FIELDS, values[: FIELDS.index("responses")], strict=False))
+    fields = {
+        name: value for name, value in named.items() if value is not None and name in JudgeForm.__dataclass_fields__
+    }
+    fields["responses"] = tuple(value or "" for value in values[FIELDS.index("responses") :])
+    whole = {name: int(fields[name]) for name in ("low", "high", "frames", "seed") if name in fields}
+    return JudgeForm(**fields | whole)
+
+
+def form_panel() -> FormPanel:
+    """Lay out the form in the Blocks at hand."""
+    video = gr.File(label="Video", height=128, elem_id="vj-video")
+    player = gr.Video(label="Player", interactive=False, height=236, visible=False, buttons=[], elem_id="vj-player")
+    video_note = gr.HTML()
+    instruction = gr.Textbox(
+        label="Instruction",
+        placeholder="What was asked about the video",
+        lines=2,
+        max_lines=8,
+        elem_id="vj-instruction",
+    )
+    responses, rows, removes, add = _responses()
+    mode = gr.Radio(
+        [(mode.label, name) for name, mode in MODES.items()],
+        value="pointwise",
+        label="How to judge",
+        info=MODES["pointwise"].help,
+        elem_id="vj-mode",
+    )
+    specs = [row.spec for row in list_backends() if row.named]
+    judge = gr.Dropdown(
+        specs,
+        value="embedded",
+        label="Judge",
+        allow_custom_value=True,
+        info=about_judge("embedded"),
+        elem_id="vj-judge-spec",
+    )
+    with gr.Column(elem_classes="vj-more"):
+        with gr.Accordion("Rubric, scale and criteria", open=False):
+            rubric, low, high, labels, criteria = _guide()
+        with gr.Accordion("Reference, frames and sampling", open=False):
+            reference, description, frames, temperature, seed, text_only = _settings()
+    return FormPanel(
+        video, instruction, mode, judge, text_only, reference, description, rubric, low, high, labels, criteria, frames,
+        temperature, seed, responses, rows, removes, add, gr.State(1), player, video_note,
+    )  # fmt: skip
+
+
+def about_judge(spec: str) -> str:
+    """What a judge is and what it lacks here, in a sentence; how to name others when it is none of the listed."""
+    for row in list_backends():
+        if row.spec == spec:
+            what = row.what[:1].upper() + row.what[1:]
+            return f"{what}." + (f" It cannot be loaded here: {row.missing}." if row.missing else "")
+    return "A judge of your own: a Hub id as hf:owner/name, with +adapter if wanted, or the folder of a checkpoint."
+
+
+def _responses():
+    responses, rows, removes = [], [], []
+    for number in range(MOST_RESPONSES):
+        letter = letter_of(number)
+        with gr.Group(visible=number == 0, elem_classes="vj-response") as row:
+            placeholder = "The answer to judge" if number == 0 else "Another answer to the same instruction"
+            responses.append(
+                gr.Textbox(
+                    label=f"Response {letter}",
+                    placeholder=placeholder,
+                    lines=3,
+                    max_lines=14,
+                    elem_id=f"vj-response-{letter}",
+                )
+            )
+            removes.append(gr.Button(f"Remove {letter}", size="sm", elem_classes="vj-remove", visible=False))
+        rows.append(row)
+    add = gr.Button("Add a response", size="sm", elem_id="vj-add", elem_classes="vj-quiet")
+    return tuple(responses), tuple(rows), tuple(removes), add
+
+
+def _guide():
+    rubric = gr.Textbox(
+        label="Your rubric",
+        lines=4,
+        max_lines=16,
+        info="Replaces the judge's general guide. Say what a good answer must have, or what each rating means.",
+    )
+    with gr.Row():
+        low = gr.Number(1, label="Lowest rating", precision=0, min_width=120, info="For scores only.")
+        high = gr.Number(5, label="Highest rating", precision=0, min_width=120, info="Higher is better.")
+    labels = gr.Textbox(
+        label="What ratings mean",
+        lines=1,
+        placeholder="1=wrong, 3=partly right, 5=excellent",
+        info="A word for each rating, or for some as number=word.",
+    )
+    criteria = gr.Textbox(
+        label="Criteria, each scored by itself",
+        lines=2,
+        placeholder="accuracy:2=every stated fact is seen\ncompleteness=nothing asked is left out",
+        info="One a line: name=what it asks, or name:weight=what it asks. The score is their weighted mean.",
+    )
+    return rubric, low, high, labels, criteria
+
+
+def _settings():
+    reference = gr.Textbox(
+        label="Reference answer",
+        lines=2,
+        max_lines=8,
+        info="Optional. A correct answer that the judge may compare with.",
+    )
+    description = gr.Textbox(
+        label="Description of the video", lines=2, max_lines=8, info="Optional. For judges that read instead of look."
+    )
+    frames = gr.Slider(
+        1,
+        MOST_FRAMES,
+        value=DEFAULT_FRAMES,
+        step=1,
+        label="Frames",
+        info="How many the judge sees, spread evenly in time.",
+    )
+    with gr.Row():
+        temperature = gr.Slider(
+            0, 2, value=0, step=0.1, label="Temperature", min_width=160, info="0 always gives the same reply."
+        )
+        seed = gr.Number(0, label="Seed", precision=0, minimum=0, min_width=120, info="Matters above temperature 0.")
+    text_only = gr.Checkbox(
+        label="Text-only control: do not show the judge the video",
+        info="If the score hardly changes, the judge did not need to look.",
+    )
+    return reference, description, frames, temperature, seed, text_only
+
+
+# -- changes of the form
+
+
+def with_response_rows(panel: FormPanel, count: int) -> dict:
+    """Show `count` response rows; they can be removed while there is more than one."""
+    updates: dict = {row: gr.update(visible=number < count) for number, row in enumerate(panel.rows)}
+    updates |= {remove: gr.update(visible=count > 1) for remove in panel.removes}
+    return updates | {panel.count: count, panel.add: gr.update(interactive=count < MOST_RESPONSES)}
+
+
+def without_response(panel: FormPanel, number: int, count: int, responses: list[str]) -> dict:
+    """Take response `number` (from 0) out; those after it move up."""
+    left = [*responses[:number], *responses[number + 1 :], ""]
+    return dict(zip(panel.responses, left, strict=True)) | with_response_rows(panel, max(1, count - 1))
+
+
+def with_mode(panel: FormPanel, mode: str, count: int) -> dict:
+    """Explain the chosen mode and show as many response rows as it needs."""
+    return {panel.mode: gr.update(info=MODES[mode].help)} | with_response_rows(panel, max(count, MODES[mode].least))
+
+
+def with_example(panel: FormPanel, example: Example, mode: str) -> dict:
+    """Fill in an example; a mode that does not take that many responses gives way to scoring."""
+    count = len(example.responses)
+    fits = MODES[mode].least <= count <= MODES[mode].most
+    texts = [*example.responses, *[""] * (MOST_RESPONSES - count)]
+    filled = {panel.instruction: example.instruction, panel.reference: example.reference, panel.description: "",
+              panel.mode: mode if fits else "pointwise", panel.video: example.video}  # fmt: skip
+    filled |= with_player(panel, example.video, "") | dict(zip(panel.responses, texts, strict=True))
+    return filled | with_response_rows(panel, count)
+
+
+def with_player(panel: FormPanel, playable: str | None, note: str) -> dict:
+    """Show a video in the player, or hide the player when there is none; with a note (HTML) under it."""
+    player = gr.update(value=playable, visible=playable is not None, playback_position=0)
+    return {panel.player: player, panel.video_note: note}

@@ -1,0 +1,118 @@
+"""The right side of the Judge tab: where a verdict and everything behind it is shown."""
+
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+import gradio as gr
+
+from workbench.page import show
+from workbench.page.frame_strip import SEEK_SCRIPT, frame_strip
+from workbench.page.receipt import receipt_table, verdict_json
+from workbench.page.verdict import PageVerdict
+
+
+class ResultPanel(NamedTuple):
+    """The components; `judged` keeps the form that the verdict is about, `asked` the requests behind it."""
+
+    empty: gr.Column
+    working: gr.HTML
+    body: gr.Column
+    stale: gr.HTML
+    notes: gr.HTML
+    cards: gr.HTML
+    figure: gr.Plot
+    frames: gr.HTML
+    receipt: gr.HTML
+    which: gr.Dropdown
+    prompt: gr.Textbox
+    reply: gr.Textbox
+    command: gr.Textbox
+    json: gr.Textbox
+    download: gr.DownloadButton
+    judged: gr.State
+    asked: gr.State
+    try_example: gr.Button
+
+
+def result_panel(has_examples: bool) -> ResultPanel:
+    """Lay out the result side; until the first verdict it shows what there will be."""
+    working = gr.HTML(visible=False, elem_classes="vj-working")
+    with gr.Column(elem_classes="vj-start") as empty:
+        gr.HTML(show.empty_state())
+        try_example = gr.Button("Try an example", visible=has_examples, elem_id="vj-try")
+    with gr.Column(visible=False, elem_classes="vj-result", elem_id="vj-result") as body:
+        stale = gr.HTML(elem_id="vj-stale")
+        notes = gr.HTML()
+        cards = gr.HTML(elem_classes="vj-fades")
+        figure = gr.Plot(show_label=False, label="How sure the judge is", elem_classes="vj-figure vj-fades")
+        frames = gr.HTML(js_on_load=SEEK_SCRIPT, elem_id="vj-frames", elem_classes="vj-fades")
+        behind = _behind()
+    return ResultPanel(
+        empty, working, body, stale, notes, cards, figure, frames, *behind, gr.State(None), gr.State(()), try_example
+    )
+
+
+def _behind():
+    """What is behind the verdict, one tab each."""
+    with gr.Tabs(elem_classes="vj-behind"):
+        with gr.Tab("Settings"):
+            receipt = gr.HTML()
+        with gr.Tab("Prompt and reply"):
+            which = gr.Dropdown(label="Request", visible=False)
+            prompt = _text("The exact prompt", lines=10)
+            reply = _text("The reply, word for word", lines=4)
+        with gr.Tab("Command"):
+            command = _text("Repeats this verdict on the command line", lines=4)
+        with gr.Tab("JSON"):
+            json = _text("Item and judgments", lines=12)
+            download = gr.DownloadButton("Download JSON", size="sm")
+    return receipt, which, prompt, reply, command, json, download
+
+
+def _text(label: str, lines: int) -> gr.Textbox:
+    return gr.Textbox(
+        label=label, lines=lines, max_lines=24, interactive=False, buttons=["copy"], elem_classes="vj-mono"
+    )
+
+
+def with_verdict(panel: ResultPanel, verdict: PageVerdict) -> dict:
+    """Show a verdict."""
+    figure = show.figure(verdict)
+    record = verdict_json(verdict.item, verdict.judgments, verdict.command)
+    return {
+        panel.empty: gr.update(visible=False),
+        panel.working: gr.update(visible=False),
+        panel.body: gr.update(visible=True),
+        panel.stale: "",
+        panel.notes: show.notes(verdict),
+        panel.cards: show.cards(verdict),
+        panel.figure: gr.update(value=figure, visible=figure is not None),
+        panel.frames: frame_strip(verdict.frames),
+        panel.receipt: receipt_table(verdict.judgments, verdict.report, verdict.folder),
+        panel.command: verdict.command,
+        panel.json: record,
+        panel.download: gr.update(value=_as_file(record, verdict.folder.name)),
+        panel.judged: verdict.form,
+        panel.asked: verdict.asked,
+    } | _with_requests(panel, verdict)
+
+
+def _with_requests(panel: ResultPanel, verdict: PageVerdict) -> dict:
+    titles = [(asked.title, number) for number, asked in enumerate(verdict.asked)]
+    which = gr.update(choices=titles, value=0 if titles else None, visible=len(titles) > 1)
+    return {panel.which: which} | with_request(panel, verdict.asked, 0)
+
+
+def with_request(panel: ResultPanel, asked, number: int) -> dict:
+    """Show one of the requests behind a verdict; nothing when the judge was never asked."""
+    if not asked:
+        return {panel.prompt: "", panel.reply: ""}
+    return {panel.prompt: asked[number].prompt, panel.reply: asked[number].reply}
+
+
+def _as_file(text: str, name: str) -> str:
+    """A file to download; its folder is new, so that no one can guess where another's verdict lies."""
+    path = Path(tempfile.mkdtemp(prefix="verdict-")) / f"{name}.json"
+    path.write_text(text, encoding="utf-8")
+    return str(path)

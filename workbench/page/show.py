@@ -1,0 +1,112 @@
+"""From a verdict, or the lack of one, to the pieces the Judge tab puts on the page."""
+
+from collections.abc import Sequence
+from html import escape
+
+import plotly.graph_objects as go
+
+from workbench.page.examples import known_rating
+from workbench.page.figures import distribution_figure, distributions
+from workbench.page.form import JudgeForm
+from workbench.page.ratings import RATING_ANCHORS, ink_on
+from workbench.page.verdict import PageVerdict
+from workbench.page.verdict_card import pair_card, ranking_card, score_card
+
+
+def cards(verdict: PageVerdict) -> str:
+    """The verdict cards of whatever was judged."""
+    form, judgments = verdict.form, verdict.judgments
+    if form.mode == "ranking":
+        shown = [ranking_card(judgments, verdict.item.responses)]
+    elif not form.scores:
+        shown = [pair_card(judgments, verdict.item.responses)]
+    else:
+        low, high = verdict.prompt.form.low, verdict.prompt.form.high
+        shown = [
+            score_card(judgment, title, response, low=low, high=high, known=known_rating(form.instruction, response))
+            for judgment, title, response in zip(judgments, verdict.titles, verdict.item.responses, strict=True)
+        ]
+    return f'<div class="vj-cards" aria-live="polite">{"".join(shown)}</div>'
+
+
+def figure(verdict: PageVerdict) -> go.Figure | None:
+    """The distribution over the answers; None for a judge that gave no probabilities."""
+    form = verdict.prompt.form
+    titles = verdict.titles if len(verdict.titles) > 1 else ["How sure the judge is"]
+    info = distributions(verdict.judgments, titles, low=form.low, high=form.high)
+    return distribution_figure(info) if info else None
+
+
+def notes(verdict: PageVerdict) -> str:
+    """What must be said beside the verdict: the judge's domain, and that a control saw no video."""
+    said = []
+    if verdict.limits_said:
+        limits = escape(" ".join(verdict.limits_said))
+        said.append(note(f"<strong>What this judge knows.</strong> {limits}", "warn"))
+    if verdict.form.text_only:
+        said.append(
+            note(
+                "<strong>Text-only control.</strong> The judge was not shown the video. "
+                "A score close to the one with the video means that the judge did not need to look.",
+                "warn",
+            )
+        )
+    return "".join(said)
+
+
+def note(html: str, kind: str = "") -> str:
+    """A message box; `html` is ours, its parts already escaped. Kind: "", "warn" or "error"."""
+    role = "alert" if kind == "error" else "status"
+    return f'<div class="vj-note {kind}" role="{role}">{html}</div>'
+
+
+def error_note(error: Exception | str) -> str:
+    """An error written for the user, shown where it happened."""
+    return note(escape(str(error)), "error")
+
+
+def stale_note(form: JudgeForm, judged: JudgeForm | None) -> str:
+    """Says that the verdict on the page is not about what the form now holds; "" when it is."""
+    if judged is None or form == judged:
+        return ""
+    changed = ", ".join(changed_fields(form, judged))
+    text = f"<strong>Out of date.</strong> Since this verdict you changed: {changed}. Judge again to renew it."
+    return f'<div class="vj-stale-mark">{note(text, "warn")}</div>'
+
+
+FIELD_WORDS = {"text_only": "the text-only control", "low": "the scale", "high": "the scale"}
+
+
+def changed_fields(form: JudgeForm, judged: JudgeForm) -> Sequence[str]:
+    """What differs between two forms, in words."""
+    names = [name for name in vars(form) if getattr(form, name) != getattr(judged, name)]
+    return list(dict.fromkeys(FIELD_WORDS.get(name, f"the {name}") for name in names))
+
+
+def working(stage: str, seconds: float) -> str:
+    """What stands where the verdict will be while the judge works."""
+    text = escape(stage[:1].upper() + stage[1:] or "Starting")
+    return (
+        f'<div class="vj-work" role="status"><p><strong>{text}</strong> <span>{seconds:.0f} s</span></p>'
+        '<div class="vj-bar" aria-hidden="true"><i></i></div></div>'
+    )
+
+
+def empty_state() -> str:
+    """What stands where the verdict will be: what the reader will get, in ten seconds."""
+    steps = "".join(
+        f'<i style="background:{colour};color:{ink_on(colour)}">{rating}</i>'
+        for rating, colour in enumerate(RATING_ANCHORS, 1)
+    )
+    return f"""<section class="vj-empty" aria-label="What you will get">
+<h2>Your verdict will appear here</h2>
+<p class="vj-sub">Give a video, what was asked about it, and the answer to judge. You get:</p>
+<ul>
+<li><span aria-hidden="true">1–5</span><div><b>A score, and how sure the judge is of it</b>
+<div class="vj-scale" role="img" aria-label="Ratings run from 1 to 5, higher is better">{steps}</div>
+<p class="vj-sub">5 is accurate, complete and seen in the video; 1 is wrong or about something else.</p></div></li>
+<li><span aria-hidden="true">A|B</span><div><b>Or a comparison in both orders</b>
+<p class="vj-sub">If the judge changes its mind when the order changes, you are told so.</p></div></li>
+<li><span aria-hidden="true">why</span><div><b>The reasons, and what is behind them</b>
+<p class="vj-sub">The frames the judge saw, its exact prompt and reply, and the command that repeats it.</p></div></li>
+</ul></section>"""

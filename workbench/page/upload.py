@@ -1,0 +1,43 @@
+"""Uploads: opened within limits before anything else, and given a copy to play where browsers need one."""
+
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+from workbench.video import VideoInfo, VideoLimits, is_browser_playable, make_preview, probe
+
+UPLOAD_LIMITS = VideoLimits()
+
+
+class Upload(NamedTuple):
+    """An accepted upload: the file the player shows (the judge always reads the original), and a sentence about it."""
+
+    playable: str
+    sentence: str
+
+
+def accept_upload(path: str) -> Upload:
+    """Look at an uploaded file and make it playable. Raises VideoError when it is no video or goes past the limits."""
+    info = probe(path, UPLOAD_LIMITS)
+    if is_browser_playable(info):
+        return Upload(path, describe(info))
+    out = _preview_path(info)
+    if not out.exists():
+        make_preview(path, out, limits=UPLOAD_LIMITS)
+    said = "Browsers do not play this kind of file, so the player shows a copy; the judge reads your original."
+    return Upload(str(out), f"{describe(info)} {said}")
+
+
+def _preview_path(info: VideoInfo) -> Path:
+    """A name by content, so that the same upload is converted once."""
+    folder = Path(tempfile.gettempdir()) / "workbench-previews"
+    folder.mkdir(exist_ok=True)
+    return folder / f"preview-{info.sha256[:24]}.mp4"
+
+
+def describe(info: VideoInfo) -> str:
+    """A file's facts in one sentence."""
+    rate = "varying frame rate" if info.variable_frame_rate else f"{info.fps:.3g} frames a second"
+    return (
+        f"{info.codec}, {info.width}×{info.height} pixels, {info.duration:.1f} s, {info.frame_count:,} frames, {rate}."
+    )
