@@ -106,7 +106,7 @@ def judge_run(
     """
     items = list(items)
     ids = {item.id for item in items}
-    answered = {j.key: j for j in run.judgments() if j.status in ANSWERED and j.item in ids}
+    answered = {j.key for j in run.judgments() if j.status in ANSWERED and j.item in ids}
     counter = _Counter(run, _requests(items, assignment), len(answered), on_progress)
     for backend in judges:
         check_judge(backend, prompt, assignment)

@@ -178,7 +178,7 @@ def _report(run: Run, items: list[Item], args: Namespace, notes: list[str]) -> i
     elif args.items:
         _summarise(run, ids, judgments, unscored)
     else:
-        print("\n".join(verdict_lines(run, items, judgments)))
+        print(plain("\n".join(verdict_lines(run, items, judgments))))
     for note in notes:
         _say(note)
     if not args.json:

@@ -35,12 +35,12 @@ def show(args: Namespace) -> int:
         chosen = [item for id, item in items.items() if id.startswith(args.item)]
         if not chosen:
             raise InputError(f"--item: no item of {run.folder} begins with {args.item!r}; the table lists them.")
-        print("\n".join(verdict_lines(run, chosen, judgments)))
+        print(plain("\n".join(verdict_lines(run, chosen, judgments))))
         return 0
     groups = verdict_groups(judgments)
     if args.failed:
         groups = [group for group in groups if any(judgment.status != "scored" for judgment in group.judgments)]
-    print("\n".join(_head_lines(run, items, judgments)))
+    print(plain("\n".join(_head_lines(run, items, judgments))))
     print(_table(items, groups[: args.rows]))
     if len(groups) > args.rows:
         print(f"... and {len(groups) - args.rows} more; see them with --rows {len(groups)}, or export the run")

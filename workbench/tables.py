@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Mapping, Sequence
 from itertools import chain, islice
 from math import isfinite
@@ -15,6 +16,7 @@ from workbench.schema import Item, Video
 from workbench.video import VideoLimits, sha256_of
 
 MISSING = {"nan", "<na>", "#n/a", "#name?", "#ref!", "#value!"}  # how pandas and spreadsheets write what is not there
+NO_TEXT = re.compile("[\ud800-\udfff]")  # halves of surrogate pairs, among them what stands for undecodable bytes
 HEAD_ROWS = 1_000  # rows whose names are looked at before columns are chosen
 SHOWN_CHARACTERS = 2_000  # of a rejected row
 
@@ -109,7 +111,7 @@ def _text(values: Mapping[str, Any], column: str | None, required: bool = True) 
 
 
 def _checked_text(text: str, column: str | None, required: bool) -> str | None:
-    if any("\ud800" <= character <= "\udfff" for character in text):
+    if NO_TEXT.search(text):
         raise InputError(
             f"{column}: its bytes are not text in the file's encoding. Name the right one with the encoding option "
             "(latin-1, cp1252, utf-16 ..), or repair the row."
