@@ -9,6 +9,7 @@ from safetensors.torch import load_file, save_file
 from test_encoding import frames
 
 from workbench.backends.base import Chat
+from workbench.backends.judge_file import JudgeFile, write_judge_file
 from workbench.backends.loading import content_hash, parameter_count, place
 from workbench.backends.local import load_local
 from workbench.backends.presets import PRESETS, preset_for
@@ -114,6 +115,10 @@ def test_unknown_places(model, message):
     [
         ({"dtype": "int3"}, "dtype: got 'int3'"),
         ({"device": "tpu"}, "device: got 'tpu'"),
+        ({"device": "cuda:99"}, "device: got 'cuda:99'"),
+        ({"device": "cuda:first"}, "device: got"),
+        ({"batch_size": 0}, "batch_size: got 0"),
+        ({"after_video": "before"}, "after_video: got 'before', expected one of largest, spatial"),
         ({"quantization": "2bit"}, "quantization: got '2bit'"),
         ({"revision": "main"}, "only Hub ids have one"),
     ],
@@ -252,6 +257,15 @@ def test_an_adapter_is_applied(name, request, tmp_path):
     assert adapted.text != untuned.text
     plain._model = merged.eval()
     assert adapted.text == plain.generate([chat], GREEDY)[0].text
+
+
+def test_an_adapter_s_judge_file_goes_before_its_base_s(copy, tmp_path):
+    write_adapter(copy, tmp_path / "adapter")
+    write_judge_file(copy, JudgeFile(domain="base"))
+    assert load_local(str(copy), str(tmp_path / "adapter")).declared.domain == "base"
+    write_judge_file(tmp_path / "adapter", JudgeFile(domain="adapter", scale=(1, 5)))
+    judge = load_local(str(copy), str(tmp_path / "adapter"))
+    assert (judge.declared.domain, judge.declared.scale) == ("adapter", (1, 5))
 
 
 def test_an_adapter_on_the_vision_tower_alone_counts_as_an_effect(qwen25_checkpoint, tmp_path):

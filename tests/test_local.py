@@ -4,6 +4,7 @@ import gc
 import json
 import shutil
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -186,6 +187,17 @@ def test_hidden_generation_settings_of_a_checkpoint_do_not_apply(qwen25_checkpoi
     chats = chats_for("qwen25_checkpoint")
     expected = [reply.text for reply in judges("qwen25_checkpoint").generate(chats, GREEDY)]
     assert [reply.text for reply in load_local(str(folder)).generate(chats, GREEDY)] == expected
+
+
+def test_threads_take_turns_and_the_model_s_own_position_state_has_no_part(judges, monkeypatch):
+    judge, chats = judges("qwen25_checkpoint"), chats_for("qwen25_checkpoint")
+    expected = [reply.text for reply in judge.generate(chats, HOT)]
+    stale = torch.tensor([[1000]])
+    monkeypatch.setattr(judge._model.model, "rope_deltas", stale)
+    with ThreadPoolExecutor(4) as pool:
+        results = list(pool.map(lambda chat: judge.generate([chat], HOT)[0].text, chats * 3))
+    assert results == expected * 3
+    assert judge._model.model.rope_deltas is stale
 
 
 # -- failures that are the backend's own

@@ -41,11 +41,11 @@ class JudgeFile(Record):
         return Declared(self.kinds, self.prompts, self.scale, self.domain, self.max_frames)  # type: ignore[arg-type]
 
 
-def read_judge_file(folder: Path) -> JudgeFile:
-    """The folder's judge.json; all open when there is none. Raises BackendError when it is not one."""
+def read_judge_file(folder: Path) -> JudgeFile | None:
+    """The folder's judge.json, or None when it has none. Raises BackendError when it cannot be read as one."""
     path = folder / NAME
     if not path.is_file():
-        return JudgeFile()
+        return None
     try:
         return JudgeFile.from_dict(json.loads(path.read_text(encoding="utf-8")))
     except (json.JSONDecodeError, InputError) as error:

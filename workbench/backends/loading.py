@@ -100,15 +100,26 @@ def place(
         raise BackendError(f"dtype: got {dtype!r}, expected one of {', '.join(DTYPES)}.")
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-    kind = device.split(":")[0]
-    usable = {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available, "cpu": lambda: True}
-    if kind not in usable or not usable[kind]():
-        raise BackendError(f"device: got {device!r}, which this machine or its torch does not have; try 'auto'.")
+    kind = _usable_kind(device)
     if dtype == "auto":
         dtype = "float32" if kind == "cpu" else "bfloat16"
         if kind == "cuda" and not torch.cuda.is_bf16_supported(including_emulation=False):
             dtype = "float16"
     return Placement(device, dtype, device_map, _checked_quantization(quantization))
+
+
+def _usable_kind(device: str) -> str:
+    """ "cuda", "mps" or "cpu". Raises BackendError for a device that is not there."""
+    import torch
+
+    try:
+        parsed = torch.device(device)
+    except RuntimeError:
+        parsed = torch.device("meta")  # not one that judges
+    there = {"cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available()), "cpu": 1}
+    if (parsed.index or 0) >= there.get(parsed.type, 0):
+        raise BackendError(f"device: got {device!r}, which this machine or its torch does not have; try 'auto'.")
+    return parsed.type
 
 
 def _checked_quantization(quantization: Quantization | None) -> Quantization | None:

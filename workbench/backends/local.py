@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 from workbench.backends.base import Chat, Reply
 from workbench.backends.encoding import Encoded, encode_chat
@@ -64,9 +64,13 @@ def load_local(
     from workbench.backends.adapters import apply_adapter
 
     started = time.perf_counter()
+    if batch_size < 1:
+        raise BackendError(f"batch_size: got {batch_size}, expected at least 1.")
+    if after_video not in get_args(AfterVideo):
+        raise BackendError(f"after_video: got {after_video!r}, expected one of {', '.join(get_args(AfterVideo))}.")
     source, placement = resolve(model, revision), place(device, dtype, device_map, quantization)
     check_safetensors(source.folder, "checkpoint")
-    judge_file = read_judge_file(source.folder)
+    judge_file = read_judge_file(source.folder) or JudgeFile()
     config = read_config(source.folder)
     video = reads_video(config, source.folder)
     processor = load_processor(source.folder, video)
@@ -93,6 +97,7 @@ def load_local(
         added = resolve(adapter, None)
         check_safetensors(added.folder, "adapter")
         moved = apply_adapter(network, added.folder, processor, rule)
+        judge_file = read_judge_file(added.folder) or judge_file  # what was trained knows best what it is for
         identity["adapter"] = {"model": added.hub_id, "revision": added.revision}
         report |= {"adapter": identity["adapter"], "adapter_largest_logit_change": moved}
     report["load_seconds"] = round(time.perf_counter() - started, 2)
