@@ -98,12 +98,18 @@ def check_source(args: Namespace) -> None:
         name = sorted(wrong)[0]
         option = "VIDEO" if name == "video" else f"--{name.replace('_', '-')}"
         raise InputError(f"{option} is for {where}; leave one of them out.")
-    if args.limit is not None and args.limit < 1:
-        raise InputError(f"--limit: got {args.limit}, expected at least 1.")
     if args.items:
         return
     if not args.video and not args.no_video:
         raise InputError("Give a VIDEO, a table with --items FILE, or --no-video to judge the text alone.")
+    _check_text(args.instruction, *(args.response or ()), args.reference, args.description)
     if not args.instruction or not args.response:
         missing = "--instruction" if not args.instruction else "--response"
         raise InputError(f"{missing} is missing: say what was asked about the video, and each response to it.")
+
+
+def _check_text(*texts: str | None) -> None:
+    """Raises InputError for bytes that are not text in the terminal's encoding: no judge could read them."""
+    for text in filter(None, texts):
+        if not text.isascii() and re.search("[\ud800-\udfff]", text):
+            raise InputError(f"got {text!r:.80}, which is not text in the terminal's encoding; type it again as UTF-8.")
