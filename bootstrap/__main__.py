@@ -1,4 +1,9 @@
-"""python -m bootstrap world --out DIR --scenes N --split train --seed 0: make a folder of the procedural video world."""
+"""The commands of bootstrapping.
+
+python -m bootstrap world --out DIR --scenes N --split train --seed 0    a folder of the procedural video world
+python -m bootstrap leaks DIR                                            how far the text alone tells its ratings
+python -m bootstrap examples --out DIR                                   the example clips that ship with the page
+"""
 
 import argparse
 import sys
@@ -26,14 +31,20 @@ def _parser() -> argparse.ArgumentParser:
     world.add_argument("--scenes", type=int, required=True)
     world.add_argument("--split", choices=("train", "validation", "test"), required=True)
     world.add_argument("--seed", type=int, default=0)
-    world.add_argument("--setting", choices=("core", "full"), default="full", help="core: 2-8 s, no camera drift, calm events")
-    world.add_argument("--objects-max", type=int, help="1 to 4 objects at most, drawn evenly; default 3 in core, 4 in full")
-    world.add_argument("--seconds-min", type=float, help="with --seconds-max: clip lengths drawn evenly between the two")
+    world.add_argument("--setting", choices=("core", "full"), default="full", help="core: 2-8 s, calm events")
+    world.add_argument("--objects-max", type=int, help="1 to 4, drawn evenly up to it; core 3, full 4")
+    world.add_argument("--seconds-min", type=float, help="with --seconds-max: lengths drawn evenly between them")
     world.add_argument("--seconds-max", type=float)
     world.add_argument("--questions", type=int, default=3, help="at most so many instructions a scene")
     world.add_argument("--pair-share", type=float, default=0.5, help="of the ten pairs of an instruction's responses")
     world.add_argument("--workers", type=int, default=1, help="processes that draw")
     world.set_defaults(run=_world)
+    leaks = commands.add_parser("leaks", help="accuracy of a text-only classifier on a world folder, against chance")
+    leaks.add_argument("folder", type=Path)
+    leaks.set_defaults(run=_leaks)
+    examples = commands.add_parser("examples", help="the example clips that ship with the page")
+    examples.add_argument("--out", type=Path, required=True)
+    examples.set_defaults(run=_examples)
     return parser
 
 
@@ -54,6 +65,21 @@ def _world(arguments: argparse.Namespace) -> int:
             print(f"{done}/{arguments.scenes} scenes, {rate:.1f} a second, {left:.0f} s left", flush=True)
 
     write_world(arguments.out, world, arguments.scenes, arguments.workers, show)
+    return 0
+
+
+def _leaks(arguments: argparse.Namespace) -> int:
+    from bootstrap.world.leaks import probe_folder
+
+    for name, probe in probe_folder(arguments.folder).items():
+        print(f"{name}: accuracy {probe.accuracy:.3f}, chance {probe.chance:.3f}, {probe.tested} rows tested")
+    return 0
+
+
+def _examples(arguments: argparse.Namespace) -> int:
+    from bootstrap.world.examples import write_examples
+
+    write_examples(arguments.out)
     return 0
 
 

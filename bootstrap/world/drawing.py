@@ -36,9 +36,14 @@ def outline(shape: str) -> list[tuple[float, float]]:
         radii = [1.0 if i % 2 == 0 else 0.44 for i in range(10)]
         return [(r * math.sin(math.pi * i / 5), -r * math.cos(math.pi * i / 5)) for i, r in enumerate(radii)]
     if shape == "cross":
-        a, b = 0.34, 0.96
-        return [(-a, -b), (a, -b), (a, -a), (b, -a), (b, a), (a, a), (a, b), (-a, b), (-a, a), (-b, a), (-b, -a), (-a, -a)]
+        quarter = [(-0.34, -0.96), (0.34, -0.96), (0.34, -0.34)]
+        return [turned for n in range(4) for turned in (_quarter_turns(corner, n) for corner in quarter)]
     raise ValueError(f"shape: got {shape!r}, expected one of words.SHAPES.")
+
+
+def _quarter_turns(point: tuple[float, float], count: int) -> tuple[float, float]:
+    x, y = point
+    return [(x, y), (-y, x), (-x, -y), (y, -x)][count]
 
 
 def _mixed(colour: RGB, other: RGB, share: float) -> RGB:
@@ -55,7 +60,8 @@ def _paint(colour: str, texture: str, edge: int, centre: float, radius: float) -
         # Bands sit between whole steps from the centre, so that the centre keeps the thing's own colour.
         for i in range(-8, 8):
             x = centre + (i + 0.5) * step * 1.4 - step * 0.3
-            draw.polygon([(x + edge, -edge), (x + edge + step * 0.6, -edge), (x - edge + step * 0.6, edge), (x - edge, edge)], pale)
+            upper, lower = x + edge, x - edge
+            draw.polygon([(upper, -edge), (upper + step * 0.6, -edge), (lower + step * 0.6, edge), (lower, edge)], pale)
     if texture == "dotted":
         for i in range(-4, 4):
             for j in range(-4, 4):
@@ -75,7 +81,8 @@ def sprite(shape: str, colour: str, texture: str, diameter: float, phase_x: int,
     mask = Image.new("L", (big, big), 0)
     ImageDraw.Draw(mask).polygon(corners, fill=255)
     surface = _paint(colour, texture, big, centre, radius)
-    surface = Image.composite(Image.new("RGB", (big, big), _mixed(COLOURS[colour], (0, 0, 0), 0.35)), surface, _rim(mask))
+    rim = _mixed(COLOURS[colour], (0, 0, 0), 0.35)
+    ImageDraw.Draw(surface).line([*corners, corners[0], corners[1]], rim, 2 * SUPERSAMPLING, joint="curve")
     small = (edge, edge)
     inside = np.asarray(mask.resize(small, Image.Resampling.BOX), np.float32) / 255
     rgb = np.asarray(surface.resize(small, Image.Resampling.BOX), np.float32)
@@ -85,18 +92,14 @@ def sprite(shape: str, colour: str, texture: str, diameter: float, phase_x: int,
     return Sprite(rgb * inside[..., None], alpha[..., None], inside)
 
 
-def _rim(mask: Image.Image) -> Image.Image:
-    return ImageChops.subtract(mask, mask.filter(ImageFilter.MinFilter(2 * SUPERSAMPLING - 1)))
-
-
 def paint_background(colour: str, rng: np.random.Generator) -> np.ndarray:
-    """A soft field of one colour with light from above and a few faint spots: float32 [edge, edge, 3], PAD beyond the frame."""
+    """A soft field of one colour, lit from above, with faint spots: float32 [edge, edge, 3], PAD beyond the frame."""
     edge = FRAME + 2 * PAD
     y, x = np.mgrid[0:edge, 0:edge].astype(np.float32) / edge
     light = 5 * (0.5 - y)
     for _ in range(7):
         cx, cy, spread = rng.uniform(0, 1), rng.uniform(0, 1), rng.uniform(0.06, 0.16)
-        light += rng.choice([-7, 7]) * np.exp(-((x - cx) ** 2 + (y - cy) ** 2) / (2 * spread**2))
+        light += rng.choice([-9, 9]) * np.exp(-((x - cx) ** 2 + (y - cy) ** 2) / (2 * spread**2))
     return np.clip(np.array(BACKGROUNDS[colour], np.float32) + light[..., None], 0, 255)
 
 
@@ -118,7 +121,7 @@ def draw_frames(scene: Scene) -> Iterator[np.ndarray]:
 
 
 def drift_shift(scene: Scene, seconds: np.ndarray) -> np.ndarray:
-    """How far the picture has moved because the camera drifts: [n, 2] in frame edges, centred on the middle of the clip."""
+    """How far the picture has moved because the camera drifts: [n, 2] frame edges, nothing mid-clip."""
     return (seconds - scene.duration / 2)[:, None] * np.array([scene.drift])
 
 

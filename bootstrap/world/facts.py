@@ -16,8 +16,8 @@
                                           extent of the shape, which may reach beyond the frame (below 0, above 1000)
         visible   [0..100, ...]           one a frame: percent of the shape that is seen (inside the frame, not covered
                                           by a later object, times its opacity); 0 means not there
-    events        [{"kind", "objects", "start", "end"}]    seconds; kinds: appears, vanishes, turns, occluded (under half
-                                          seen because of other objects), collides, background_changes
+    events        [{"kind", "objects", "start", "end"}]    seconds; kinds: appears, vanishes, turns, occluded (other
+                                          objects cover more than half), collides, background_changes
 
 The box of sampled second t is `box[min(int(t * fps), frames - 1)]`.
 """
@@ -55,7 +55,10 @@ def scene_facts(scene: Scene, video: str, sha256: str) -> Facts:
         "frames": scene.frame_count,
         "seconds": round(scene.duration, 3),
         "background": background,
-        "camera": {"motion": "drift" if any(scene.drift) else "still", "velocity": [round(v, 4) for v in scene.drift]},
+        "camera": {
+            "motion": "drift" if any(scene.drift) else "still",
+            "velocity": [round(v, 4) + 0.0 for v in scene.drift],
+        },
         "objects": [_object_facts(*row) for row in zip(scene.things, centres, seen, strict=True)],
         "events": _events(scene, uncovered),
     }

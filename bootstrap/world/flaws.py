@@ -12,7 +12,7 @@ The rule: a response's rating is 5 less its number of flaws, never under 1; an o
 
 Wrong values come from the distribution of true ones: for every fact, what a flawed response says is distributed as
 what a true one says, so that the text alone tells nothing about the rating. Sets with flaws that show in the text are a
-minority, tagged as such. Combinations of two or more flaws that a hash puts aside are never made outside the test split.
+minority, tagged as such. Combinations of two or more flaws that a hash puts aside are kept for the test split.
 """
 
 import itertools
@@ -92,6 +92,13 @@ def rated_response(
     return Response(text, rating_of(tuple(flaws)), claims, tuple(flaws))
 
 
+def other_wording(scene: Scene, question: Question, rng: np.random.Generator, text: str) -> str:
+    """A flawless response that is not word for word `text`: the reference beside a gold response."""
+    while (other := rated_response(scene, question, rng, 5).text) == text:
+        pass
+    return other
+
+
 def write(question: Question, template: str, said: dict[str, str | None], way: int) -> str:
     """The template with its fields filled in; `way` picks among the phrases for a value."""
     names = {fact.field: fact.name for fact in question.facts}
@@ -121,7 +128,7 @@ def wrong_value(rng: np.random.Generator, fact: Fact) -> str:
 
 
 def held_out(kind: str, names: list[str]) -> bool:
-    """Whether this combination of wrong facts in this kind of question is kept for the test split; single ones never are."""
+    """Whether this combination of wrong facts in this kind of question is kept for the test split; no single one is."""
     key = f"{kind}:{'+'.join(sorted(names))}"
     return len(names) > 1 and zlib.crc32(key.encode()) % HELD_OUT_SHARE == 0
 
@@ -129,7 +136,8 @@ def held_out(kind: str, names: list[str]) -> bool:
 def _combinations(question: Question, count: int) -> list[tuple[str, ...]]:
     """Any `count` fields; where several objects are described, each keeps its colour or its shape, to be known by."""
     fields = [fact.field for fact in question.facts]
-    pairs = [{f"{slot}.colour", f"{slot}.shape"} for slot in range(len(question.things))] if len(question.things) > 1 else []
+    slots = range(len(question.things) if len(question.things) > 1 else 0)
+    pairs = [{f"{slot}.colour", f"{slot}.shape"} for slot in slots]
     return [some for some in itertools.combinations(fields, count) if not any(pair <= set(some) for pair in pairs)]
 
 
@@ -147,7 +155,7 @@ def _wrong_fields(question: Question, rng, count: int, split: Split) -> tuple[st
 
 
 def _false_values(scene: Scene, question: Question, rng, wrong: tuple[str, ...]) -> dict[str, str | None]:
-    """What the response says of each fact; false exactly for the `wrong` ones, and possible in a scene of this world."""
+    """What the response says of each fact; false for just the `wrong` ones, and possible in a scene of this world."""
     while True:
         said = {fact.field: wrong_value(rng, fact) if fact.field in wrong else fact.true for fact in question.facts}
         if _possible(said) and not _fits_better(question, said):
@@ -155,7 +163,7 @@ def _false_values(scene: Scene, question: Question, rng, wrong: tuple[str, ...])
 
 
 def _possible(said: dict[str, str | None]) -> bool:
-    """Colours and shapes differ between objects; a turning object's motions and a changing background's colours differ."""
+    """Objects differ in colour and shape; the two motions of one that turns, and the colours of a change, differ."""
     for name in ("colour", "shape"):
         values = [value for field, value in said.items() if field.endswith(f".{name}")]
         if len(set(values)) < len(values):
@@ -165,7 +173,7 @@ def _possible(said: dict[str, str | None]) -> bool:
 
 
 def _fits_better(question: Question, said: dict[str, str | None]) -> bool:
-    """Whether the statements would have fewer errors if meant of the objects in another order (then the count would lie)."""
+    """Whether the statements would have fewer errors if meant of the objects in another order."""
     if question.kind != "caption" or len(question.things) == 1:
         return False
     facts = {fact.field: fact.true for fact in question.facts}

@@ -92,9 +92,10 @@ def _claim_folder(out: Path, world: World) -> None:
     if path.exists():
         there = json.loads(path.read_text(encoding="utf-8"))
         if there != record:
+            made = f"split {there['world']['split']}, seed {there['world']['seed']}"
             raise InputError(
-                f"{out}: got a folder with another world (split {there['world']['split']!r}, seed {there['world']['seed']}, "
-                "or other options), expected the same one to resume; give another --out, or the same options."
+                f"{out}: got a folder that holds another world ({made}, or other options), expected an empty folder or "
+                "one of this very world to resume; give another --out, or the options it was made with."
             )
         return
     path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")

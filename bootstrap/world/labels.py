@@ -9,7 +9,7 @@ from bootstrap.world.facts import Facts
 from bootstrap.world.words import VOCABULARY
 
 TEMPORAL_PATCH = 2  # frames that one token covers
-COVERED = 0.25  # of a cell, or half of an object, before the cell counts as that object's
+COVERED = 0.15  # of a cell under an object before the cell counts as that object's
 
 
 class DenseLabels(NamedTuple):
@@ -30,8 +30,8 @@ class DenseLabels(NamedTuple):
 def dense_labels(facts: Facts, seconds: Sequence[float], grid_h: int, grid_w: int) -> DenseLabels:
     """Labels for frames sampled at `seconds` [n, even], two frames a token, `grid_h` x `grid_w` tokens a pair.
 
-    A cell belongs to the object that covers most of it, later objects first, over both frames of the pair; its motion
-    is the one in force at the pair's mean second.
+    A cell belongs to the object that covers most of it, later objects first, over both frames of the pair; every object
+    in view has at least the cell that holds most of it. Its motion is the one in force at the pair's mean second.
     """
     if len(seconds) % TEMPORAL_PATCH:
         raise ValueError(f"seconds: got {len(seconds)} frames, expected an even number (two frames a token).")
@@ -65,23 +65,22 @@ def _owners(facts: Facts, pair: np.ndarray, grid_h: int, grid_w: int) -> np.ndar
     """1 + position of the object that owns each cell, 0 for none: int [grid_h, grid_w]."""
     owner, best = np.zeros((grid_h, grid_w), int), np.zeros((grid_h, grid_w))
     for i, thing in enumerate(facts["objects"], 1):
-        shares = [_cell_shares(facts, thing, second, grid_h, grid_w) for second in pair]
-        cell = np.mean([share for share, _ in shares], 0)
-        of_object = np.mean([share for _, share in shares], 0)
-        wins = ((cell >= COVERED) | (of_object >= 0.5)) & (cell >= best * 0.999)
+        cell, of_object = np.mean([_cell_shares(facts, thing, second, grid_h, grid_w) for second in pair], 0)
+        most_of_it = (of_object > 0) & (of_object >= 0.99 * of_object.max())
+        wins = ((cell >= COVERED) | most_of_it) & (cell >= best * 0.999)
         owner[wins], best[wins] = i, cell[wins]
     return owner
 
 
-def _cell_shares(facts: Facts, thing: Facts, second: float, grid_h: int, grid_w: int) -> tuple[np.ndarray, np.ndarray]:
-    """Share of each cell under the object's box, and share of the box in each cell, [grid_h, grid_w]; 0 while unseen."""
+def _cell_shares(facts: Facts, thing: Facts, second: float, grid_h: int, grid_w: int) -> np.ndarray:
+    """Share of each cell under the object's box, then share of the box in each cell: [2, grid_h, grid_w]; 0 unseen."""
     frame = min(int(second * facts["fps"] + 1e-6), facts["frames"] - 1)
     if thing["visible"][frame] < 20:
-        return np.zeros((grid_h, grid_w)), np.zeros((grid_h, grid_w))
+        return np.zeros((2, grid_h, grid_w))
     x0, y0, x1, y1 = (value / 1000 for value in thing["box"][frame])
     rows, columns = _overlaps(y0, y1, grid_h), _overlaps(x0, x1, grid_w)
     area = rows[:, None] * columns[None, :]
-    return area * grid_h * grid_w, area / max((x1 - x0) * (y1 - y0), 1e-9)
+    return np.stack([area * grid_h * grid_w, area / max((x1 - x0) * (y1 - y0), 1e-9)])
 
 
 def _overlaps(low: float, high: float, cells: int) -> np.ndarray:

@@ -30,7 +30,7 @@ class Length(NamedTuple):
 
 @dataclass(frozen=True)
 class Setting:
-    """What scenes may hold. Shares are probabilities; `behaviours` are those of steady, turning and eventful objects."""
+    """What scenes may hold. Shares are probabilities; `behaviours` are for steady, turning and eventful objects."""
 
     name: str
     lengths: tuple[Length, ...]
@@ -108,10 +108,9 @@ def _sample_things(rng, setting: Setting, count: int, duration: float, collision
         behaviour = str(rng.choice(["steady", "turning", "eventful"], p=setting.behaviours))
         if collision is not None and position < 2:
             behaviour = "colliding"
-        event, enters, leaves = _sample_presence(rng, setting, duration) if behaviour == "eventful" else (STAYS, 0.0, math.inf)
-        look = dict(shape=shape, colour=colour, size=size, texture=str(rng.choice(TEXTURES)))
-        scale = 0.85 if count > 2 else 1.0
-        bare.append(Thing(**look, diameter=diameter * scale, behaviour=behaviour, event=event, enters=enters, leaves=leaves))
+        presence = _sample_presence(rng, setting, duration) if behaviour == "eventful" else (STAYS, 0.0, math.inf)
+        scale = 0.75 if behaviour == "colliding" else 0.85 if count > 2 else 1.0
+        bare.append(Thing(shape, colour, size, str(rng.choice(TEXTURES)), diameter * scale, behaviour, *presence))
     motions = [_sample_motions(rng, thing.behaviour) for thing in bare]
     tries = 1 if count == 1 or rng.random() < setting.crowded_share else 16
     layouts = [_lay_out(rng, bare, motions, duration, collision) for _ in range(tries)]
@@ -192,12 +191,12 @@ def _sample_origin(rng, thing: Thing, reaches: list[tuple[float, float]]) -> tup
 
 def _collide(rng, one: Thing, other: Thing, duration: float, moment: float) -> list[Thing]:
     """Both run at each other on one line, touch at `moment`, and run back the way they came."""
-    gap, y = (one.diameter + other.diameter) / 2, rng.uniform(0.3, 0.7)
-    run = max(0.12, 0.5 - gap)
+    y = rng.uniform(0.3, 0.7)
     sign = float(rng.choice([-1, 1]))
+    middle = 0.5 + sign * (one.diameter - other.diameter) / 2  # of the way that is left between the two
     pair = []
     for thing, side in ((one, -sign), (other, sign)):
-        touch, start = 0.5 + side * gap / 2, 0.5 + side * (gap / 2 + run / 2)
+        touch, start = middle + side * thing.diameter / 2, 0.5 + side * (0.48 - thing.diameter / 2)
         there, back = ("right", "left") if side < 0 else ("left", "right")
         first = Segment(there, 0.0, moment, (start, y), (touch - start, 0.0))
         second = Segment(back, moment, duration, (touch, y), (start - touch, 0.0))

@@ -66,7 +66,7 @@ class Thing:
         return (out + margin) % (1 + 2 * margin) - margin
 
     def opacity(self, seconds: np.ndarray) -> np.ndarray:
-        """0 (not there) to 1 (fully there) at each of `seconds` [n]; fades take FADE seconds inside the stretch in view."""
+        """0 (not there) to 1 (fully there) at each of `seconds` [n]; fades take FADE seconds of the stretch in view."""
         rise = np.ones_like(seconds) if self.enters <= 0 else np.clip((seconds - self.enters) / FADE, 0, 1)
         fall = np.ones_like(seconds) if math.isinf(self.leaves) else np.clip((self.leaves - seconds) / FADE, 0, 1)
         return np.minimum(rise, fall)
@@ -106,5 +106,6 @@ def _path(segment: Segment, share: np.ndarray) -> np.ndarray:
         angle = segment.reach[1] + 2 * np.pi * segment.turns * share
         return np.stack([x + segment.reach[0] * np.cos(angle), y + segment.reach[0] * np.sin(angle)], 1)
     if segment.motion == "bounce":
-        return np.stack([np.full_like(share, x), y - segment.reach[1] * np.abs(np.sin(np.pi * segment.turns * share))], 1)
+        height = segment.reach[1] * np.abs(np.sin(np.pi * segment.turns * share))
+        return np.stack([np.full_like(share, x), y - height], 1)
     return np.array([[x, y]]) + share[:, None] * np.array([segment.reach])

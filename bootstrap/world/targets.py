@@ -10,8 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bootstrap.world.flaws import RATINGS, Response, rated_response, rated_set
-from bootstrap.world.questions import Question, ask_all
+from bootstrap.world.asking import ask_all
+from bootstrap.world.flaws import RATINGS, Response, other_wording, rated_set
+from bootstrap.world.questions import Question
 from bootstrap.world.sampling import scene_generator
 from bootstrap.world.scene import Scene
 from bootstrap.world.words import named, spoken
@@ -35,7 +36,7 @@ def scene_rows(scene: Scene, video: Video, questions: int, pair_share: float) ->
     for number, question in enumerate(ask_all(scene, rng, questions)):
         in_text = bool(rng.random() < TEXT_VISIBLE_SHARE)
         responses = rated_set(scene, question, rng, in_text)
-        reference = rated_response(scene, question, rng, 5).text
+        reference = other_wording(scene, question, rng, responses[0].text)
         tags = {
             **_scene_tags(scene),
             "set": f"{scene.id}/{number}",
@@ -45,11 +46,12 @@ def scene_rows(scene: Scene, video: Video, questions: int, pair_share: float) ->
         shared = dict(video=video, instruction=question.instruction, reference=reference, description=describe(scene))
         for response in responses:
             item = Item(responses=(response.text,), tags={**tags, **_response_tags([response])}, **shared)
-            rows.append(Row(item, _target(item, question, score=response.rating, reasoning=pointwise_reasoning(response))))
+            reasoning = pointwise_reasoning(response)
+            rows.append(Row(item, _target(item, question, reasoning, score=response.rating)))
         for pair in _pairs(responses, rng, pair_share):
             item = Item(responses=tuple(r.text for r in pair), tags={**tags, **_response_tags(pair)}, **shared)
             choice = "A" if pair[0].rating > pair[1].rating else "B"
-            rows.append(Row(item, _target(item, question, choice=choice, reasoning=pairwise_reasoning(*pair))))
+            rows.append(Row(item, _target(item, question, pairwise_reasoning(*pair), choice=choice)))
     return rows
 
 

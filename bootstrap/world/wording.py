@@ -1,4 +1,4 @@
-"""Wordings: instructions and response templates, put together from parts; a quarter of the combinations is for test only.
+"""Wordings: instructions and response templates, put together from parts; a quarter of them is for test only.
 
 A wording is a choice of one part from each of several lists. Combinations whose positions add up to 3 modulo 4 are kept
 out of training and validation, and the test split uses nothing else: every word of the test split is known from
@@ -17,17 +17,17 @@ INSTRUCTIONS = {
     "attribute colour": ("What colour is {0}?", "Which colour does {0} have?", "Name the colour of {0}."),
     "attribute shape": ("What shape is {0}?", "Which shape does {0} have?", "Name the shape of {0}."),
     "attribute size": ("How large is {0}?", "Is {0} small or large?", "Name the size of {0}."),
-    "attribute texture": ("Is {0} plain, striped or dotted?", "What pattern does {0} have?", "Name the pattern of {0}."),
+    "attribute texture": ("Is {0} plain, striped or dotted?", "What pattern has {0}?", "Name the pattern of {0}."),
     "count": (
         "How many objects are there? Describe {0} too.",
         "Count the objects and describe {0}.",
         "What is the number of objects, and what is {0} like?",
     ),
     "motion": ("How does {0} move?", "What does {0} do?", "Describe the motion of {0}."),
-    "order": ("What does {0} do first, and then?", "How does {0} move first and last?", "Name the motions of {0} in order."),
+    "order": ("What does {0} do first, and then?", "How does {0} move first and last?", "Name the motions of {0}."),
     "when appears": ("When does {0} appear?", "At what time does {0} appear?", "Say when {0} appears."),
     "when vanishes": ("When does {0} vanish?", "At what time does {0} vanish?", "Say when {0} vanishes."),
-    "larger": ("Is {0} larger or smaller than {1}?", "Compare the size of {0} and {1}.", "How large is {0} next to {1}?"),
+    "larger": ("Is {0} larger or smaller than {1}?", "Compare the size of {0} and {1}.", "Is {0} larger than {1}?"),
     "speed": ("Is {0} faster or slower than {1}?", "Compare the speed of {0} and {1}.", "How fast is {0} next to {1}?"),
     "appearing": (
         "Does {0} appear before or after {1}?",
@@ -40,7 +40,7 @@ INSTRUCTIONS = {
     "yesno texture": ("Is {0} {1}?", "Is it true that {0} is {1}?", "Is the pattern of {0} {1}?"),
     "yesno motion": ("Does {0} {1}?", "Is it true that {0} does {1}?", "Can you see {0} {1}?"),
 }
-INTROS = ("", "in the video, ", "I see that ")
+INTROS = ("", "in the video, ", "I see that ", "we see that ")
 BACKGROUND_FORMS = (
     "{0} on a <background> background{1}.",
     "{0}{1}. The background is <background>.",
@@ -71,7 +71,7 @@ def instruction(rng: np.random.Generator, split: Split, key: str, *called: str) 
 
 def caption(rng: np.random.Generator, split: Split, fields: tuple[str, ...]) -> str:
     """A template that describes one thing, or lists several."""
-    opening, ground, turned = choose(rng, split, 4, 4, 2)
+    opening, ground, turned = choose(rng, split, 4, _ground_forms(fields), _turns(fields))
     slots = sorted({field.split(".")[0] for field in fields if "." in field})
     nouns = [f"a {_noun(slot, fields, turned)}" for slot in slots]
     moves = [_motion(slot, fields, turned) for slot in slots]
@@ -90,9 +90,9 @@ def caption(rng: np.random.Generator, split: Split, fields: tuple[str, ...]) -> 
 def _one_thing(noun: str, move: str, opening: int) -> str:
     if not move:
         return ("there is ", "the video shows ", "we see ", "in the video is ")[opening] + noun
-    return (f"{noun} {move}", f"the video shows {noun} that {move}", f"we see {noun} that {move}", f"there is {noun}. It {move}")[
-        opening
-    ]
+    if opening == 3:
+        return f"there is {noun}. It {move}"
+    return (f"{noun} {move}", f"the video shows {noun} that {move}", f"we see {noun} that {move}")[opening]
 
 
 def about_one(
@@ -108,15 +108,15 @@ def about_one(
 
     `names` are the facts' names, `given` what the instruction calls the thing by, `verb` what happens at <time>.
     """
-    intro, joined, ground, turned = choose(rng, split, 3, 2, 4, 2)
-    subject = "the object" if given is None else f"the {given[1]}" if given[0] == "shape" else f"the {given[1]} object"
     asked, rest = names[:lead_count], names[lead_count:]
+    turns = 2 if asked[0] in ("count", "motion1") else _turns(rest)
+    joins = 2 if len(_clauses(rest, 0)) > 1 else 1
+    intro, joined, ground, turned = choose(rng, split, 4, joins, _ground_forms(names), turns)
+    subject = "the object" if given is None else f"the {given[1]}" if given[0] == "shape" else f"the {given[1]} object"
     lead = _lead(subject, asked, verb, turned)
     lead = f"<yes>, {INTROS[intro]}{lead}" if kind == "yesno" else INTROS[intro] + lead
     it = subject if kind == "count" else "it"
     clauses = _clauses(rest, turned)
-    if not clauses:
-        return _on_background(lead, names, 1)
     evidence = f"{it} " + (_list(clauses) if joined else ". It ".join(clauses))
     return f"{lead}. {_on_background(evidence, names, ground)}"
 
@@ -143,14 +143,27 @@ def _clauses(names: tuple[str, ...], turned: int) -> list[str]:
     return clauses + (["<0.event>"] if "event" in names else [])
 
 
-def about_two(rng: np.random.Generator, split: Split, lead: str, fields: tuple[str, ...], shapes: tuple[str, str]) -> str:
+def about_two(
+    rng: np.random.Generator, split: Split, lead: str, fields: tuple[str, ...], shapes: tuple[str, str]
+) -> str:
     """A template that sets two things side by side, then says how each moves or looks."""
-    intro, joined, ground = choose(rng, split, 3, 2, 4)
+    intro, joined, ground = choose(rng, split, 4, 2, _ground_forms(fields))
     verb = {"larger": "is <larger> than", "speed": "moves <speed> than", "order": "appears <order>"}[lead]
     text = f"{INTROS[intro]}the <0.colour> {shapes[0]} {verb} the <1.colour> {shapes[1]}"
     says = "is <{0}.texture>" if "0.texture" in fields else "<{0}.motion>"
     halves = [f"the {shape} {says.format(slot)}" for slot, shape in enumerate(shapes)]
     return f"{text}. " + _on_background((" and " if joined else ". ").join(halves), fields, ground)
+
+
+def _ground_forms(fields: tuple[str, ...]) -> int:
+    """How many ways of stating the background make a difference."""
+    return len(BACKGROUND_FORMS) if {"background", "background1"} & set(fields) else 1
+
+
+def _turns(fields: tuple[str, ...]) -> int:
+    """Whether it makes a difference (2) or not (1) to turn the order of looks, or of what comes first and then."""
+    names = {field.split(".")[-1] for field in fields}
+    return 2 if {"size", "texture"} <= names or "motion1" in names else 1
 
 
 def _look_order(turned: int) -> tuple[str, ...]:
@@ -164,7 +177,8 @@ def _noun(slot: str, fields: tuple[str, ...], turned: int) -> str:
 
 def _motion(slot: str, fields: tuple[str, ...], turned: int) -> str:
     if f"{slot}.motion1" in fields:
-        return (f"first <{slot}.motion1> and then <{slot}.motion2>", f"<{slot}.motion1> at first and then <{slot}.motion2>")[turned]
+        first = f"<{slot}.motion1> at first" if turned else f"first <{slot}.motion1>"
+        return f"{first} and then <{slot}.motion2>"
     return f"<{slot}.motion>" if f"{slot}.motion" in fields else ""
 
 

@@ -73,7 +73,13 @@ VERB_PHRASES = {
     "flashes": ("flashes up", "shows up for a moment", "flashes up"),
 }
 STAYS_PHRASES = ("stays in view", "is there all the time", "never leaves")
-VAGUE = {"colour": "coloured", "shape": "thing", "motion": "does something", "background": "simple", "texture": "patterned"}
+VAGUE = {
+    "colour": "coloured",
+    "shape": "thing",
+    "motion": "does something",
+    "background": "simple",
+    "texture": "patterned",
+}
 OFF_TOPIC = (
     "People walk in the park near the river",
     "The weather is warm and the sky is clear",

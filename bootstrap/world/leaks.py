@@ -1,0 +1,111 @@
+"""Leak probe: how far the text alone tells the rating. A linear classifier on hashed words and word pairs, in numpy.
+
+On video-dependent rows it must stay near chance (one in five ratings; one in two of a pair).
+"""
+
+import json
+import re
+import zlib
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from workbench.errors import InputError
+from workbench.schema import Item
+
+DIMENSIONS = 2048
+
+
+class Probe(NamedTuple):
+    """Accuracy of a text-only classifier on scenes that it was not trained on, and what guessing would reach."""
+
+    accuracy: float
+    chance: float
+    tested: int
+
+
+MOST_ROWS = 12_000  # enough for a steady figure; a dense matrix of more would need gigabytes
+
+
+def probe_folder(folder: Path) -> dict[str, Probe]:
+    """Probes of a world folder's first items, with and without flaws that show in the text. Raises InputError."""
+    path = folder / "items.jsonl"
+    if not path.is_file():
+        raise InputError(f"{folder}: found no items.jsonl, expected a folder made by `python -m bootstrap world`.")
+    probes = {}
+    for answer, name in (("yes", "video-dependent"), ("no", "text-visible")):
+        items = list(islice(_items(path, answer), MOST_ROWS))
+        probes[f"{name} ratings"] = probe_ratings(items)
+        probes[f"{name} pairs"] = probe_pairs(items)
+    return probes
+
+
+def _items(path: Path, video_dependent: str) -> Iterator[Item]:
+    with path.open(encoding="utf-8") as lines:
+        items = (Item.from_dict(json.loads(line)) for line in lines)
+        yield from (item for item in items if item.tags["video_dependent"] == video_dependent)
+
+
+def probe_ratings(items: Sequence[Item]) -> Probe:
+    """Guess the rating of every pointwise item from its instruction and response."""
+    rows = [item for item in items if len(item.responses) == 1]
+    labels = np.array([int(item.tags["rating"]) - 1 for item in rows])
+    features = np.stack([_counts(item.responses[0]) + _crossed(item.instruction, item.responses[0]) for item in rows])
+    return _held_out_accuracy(features, labels, [item.tags["scene"] for item in rows], 5)
+
+
+def probe_pairs(items: Sequence[Item]) -> Probe:
+    """Guess the better response of every pair: the features are those of A less those of B."""
+    rows = [item for item in items if len(item.responses) == 2]
+    ratings = [[int(rating) for rating in item.tags["rating"].split(",")] for item in rows]
+    labels = np.array([int(a > b) for a, b in ratings])
+    features = np.stack([_counts(item.responses[0]) - _counts(item.responses[1]) for item in rows])
+    return _held_out_accuracy(features, labels, [item.tags["scene"] for item in rows], 2)
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"[a-z]+|[.,]", text.lower())
+
+
+def _counts(text: str) -> np.ndarray:
+    words = _words(text)
+    return _hashed(words + [f"{a} {b}" for a, b in zip(words, words[1:], strict=False)] + [f"length {len(words)}"])
+
+
+def _crossed(instruction: str, response: str) -> np.ndarray:
+    """Every word of the instruction beside every word of the response."""
+    return 0.3 * _hashed([f"{a}|{b}" for a in set(_words(instruction)) for b in set(_words(response))])
+
+
+def _hashed(keys: list[str]) -> np.ndarray:
+    vector = np.zeros(DIMENSIONS, np.float32)
+    for key in keys:
+        vector[zlib.crc32(key.encode()) % DIMENSIONS] += 1
+    return vector
+
+
+def _held_out_accuracy(features: np.ndarray, labels: np.ndarray, scenes: list[str], classes: int) -> Probe:
+    """Train on three of four scenes, test on the fourth."""
+    order = {scene: number for number, scene in enumerate(dict.fromkeys(scenes))}
+    held = np.array([order[scene] % 4 == 3 for scene in scenes])
+    weights = _fit(features[~held], labels[~held], classes)
+    hits = (np.append(features[held], np.ones((held.sum(), 1)), 1) @ weights).argmax(1) == labels[held]
+    return Probe(float(hits.mean()), 1 / classes, int(held.sum()))
+
+
+def _fit(features: np.ndarray, labels: np.ndarray, classes: int, steps: int = 150, decay: float = 1e-3) -> np.ndarray:
+    """Multinomial logistic regression by Adam: weights [dimensions + 1, classes], the last row the bias."""
+    inputs = np.append(features, np.ones((len(features), 1), np.float32), 1)
+    targets = np.eye(classes, dtype=np.float32)[labels]
+    weights, mean, square = (np.zeros((inputs.shape[1], classes), np.float32) for _ in range(3))
+    for step in range(1, steps + 1):
+        logits = inputs @ weights
+        chances = np.exp(logits - logits.max(1, keepdims=True))
+        chances /= chances.sum(1, keepdims=True)
+        slope = inputs.T @ (chances - targets) / len(inputs) + decay * weights
+        mean, square = 0.9 * mean + 0.1 * slope, 0.99 * square + 0.01 * slope**2
+        weights -= 0.02 * (mean / (1 - 0.9**step)) / (np.sqrt(square / (1 - 0.99**step)) + 1e-8)
+    return weights

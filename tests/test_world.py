@@ -1,0 +1,388 @@
+"""The procedural world: scenes, clips, facts, questions, rated responses, targets, and the folder they make."""
+
+import itertools
+import json
+import re
+import subprocess
+import sys
+from dataclasses import replace
+
+import av
+import numpy as np
+import pytest
+
+from bootstrap.__main__ import main
+from bootstrap.world.asking import ASKERS, ask
+from bootstrap.world.clip import write_clip
+from bootstrap.world.drawing import draw_frames
+from bootstrap.world.examples import WISHES
+from bootstrap.world.facts import scene_facts
+from bootstrap.world.flaws import RATINGS, Flaw, held_out, rated_response, rated_set, rating_of, wrong_value
+from bootstrap.world.folder import World, write_world
+from bootstrap.world.labels import dense_labels
+from bootstrap.world.leaks import probe_pairs, probe_ratings
+from bootstrap.world.questions import Fact
+from bootstrap.world.sampling import CORE, FULL, sample_scene, scene_generator
+from bootstrap.world.scene import SPLITS, Scene, Segment, Thing
+from bootstrap.world.targets import pointwise_reasoning, scene_rows
+from bootstrap.world.words import BACKGROUNDS, COLOURS, EVENTS, STAYS, VOCABULARY
+from workbench.schema import Item, Judgment, Video
+
+VIDEO = Video("0" * 64)
+ONE = replace(CORE, objects_max=1)
+EASY = World(ONE, "train", seed=4)
+
+
+def rows_of(setting, split, count, seed=9):
+    return [row for i in range(count) for row in scene_rows(sample_scene(setting, split, seed, i), VIDEO, 3, 0.5)]
+
+
+def facts_of(scene):
+    return scene_facts(scene, "clip.mp4", "0" * 64)
+
+
+def simple_scene(**changes) -> Scene:
+    """A plain red square, a quarter of the frame wide, that moves right across the middle of a white frame in 2 s."""
+    segment = Segment("right", 0.0, 2.0, (0.25, 0.5), (0.5, 0.0))
+    thing = Thing("square", "red", "small", "plain", 0.25, "steady", STAYS, 0.0, float("inf"), (segment,))
+    scene = Scene("scene", "core", "train", 0, 0, 1, 24, (thing,), "white")
+    return replace(scene, **changes)
+
+
+# Scenes
+
+
+@pytest.mark.parametrize("setting", [CORE, FULL], ids=lambda setting: setting.name)
+def test_a_scene_depends_on_its_seed_alone(setting):
+    assert sample_scene(setting, "train", 1, 7) == sample_scene(setting, "train", 1, 7)
+    scenes = [sample_scene(setting, split, seed, 7) for split in SPLITS for seed in (1, 2)]
+    contents = {repr(replace(scene, id="", split="train", seed=0)) for scene in scenes}
+    assert len(contents) == len(scenes)
+
+
+def test_core_scenes_keep_what_the_split_promises():
+    for index in range(60):
+        scene = sample_scene(CORE, "test", 5, index)
+        boxes = [np.array(thing["box"]) for thing in facts_of(scene)["objects"]]
+        assert min(box.min() for box in boxes) >= -20 and max(box.max() for box in boxes) <= 1020
+        assert 2 <= scene.duration <= 8.05 and 1 <= len(scene.things) <= 3
+        assert (
+            len({thing.colour for thing in scene.things})
+            == len({thing.shape for thing in scene.things})
+            == len(scene.things)
+        )
+        for thing in scene.things:
+            in_view = (thing.opacity(scene.frame_seconds) > 0.5).mean()
+            assert in_view > 2 / 8, thing
+            assert all(s.end - s.start > scene.duration * 2 / 8 for s in thing.segments)
+
+
+def test_full_scenes_hold_what_core_ones_do_not():
+    scenes = [sample_scene(FULL, "train", 6, index) for index in range(300)]
+    longest = max(scene.duration for scene in scenes)
+    assert 30 < longest <= 120 and any(scene.duration < 8 for scene in scenes)
+    assert any(any(scene.drift) for scene in scenes)
+    assert any(scene.background_after for scene in scenes)
+    assert any(scene.collision for scene in scenes)
+    flashes = [thing for scene in scenes for thing in scene.things if thing.event.startswith("flashes")]
+    assert flashes and all(0 < thing.leaves - thing.enters < 1 for thing in flashes)
+
+
+def test_colliding_things_touch_at_the_moment_of_the_collision():
+    scenes = (sample_scene(FULL, "train", 6, index) for index in itertools.count())
+    scene = next(scene for scene in scenes if scene.collision is not None)
+    one, other = scene.things[:2]
+    distance = np.linalg.norm(one.centres(np.array([scene.collision])) - other.centres(np.array([scene.collision])))
+    assert distance == pytest.approx((one.diameter + other.diameter) / 2, abs=1e-6)
+
+
+# Clips and facts
+
+
+def test_a_clip_is_h264_with_the_frames_of_its_scene(tmp_path):
+    scene = sample_scene(CORE, "train", 3, 0)
+    write_clip(tmp_path / "clip.mp4", draw_frames(scene), scene.fps)
+    with av.open(str(tmp_path / "clip.mp4")) as container:
+        stream = container.streams.video[0]
+        seconds = [float(frame.time) for frame in container.decode(stream)]
+    assert stream.codec_context.name == "h264"
+    assert seconds == pytest.approx(scene.frame_seconds.tolist(), abs=1e-3)
+
+
+def test_facts_tell_what_the_pixels_show():
+    checked = 0
+    for index in range(12):
+        scene = sample_scene(CORE, "train", 8, index)
+        facts = facts_of(scene)
+        for number, picture in enumerate(draw_frames(scene)):
+            for thing in facts["objects"]:
+                if thing["visible"][number] < 100 or thing["texture"] != "plain":
+                    continue
+                x0, y0, x1, y1 = np.array(thing["box"][number]) / 1000 * facts["width"]
+                seen = picture[round((y0 + y1) / 2), round((x0 + x1) / 2)].astype(int)
+                assert nearest(seen, COLOURS) == thing["colour"]
+                checked += 1
+        corner = picture[2, 2].astype(int)
+        if all(box[-1][0] > 20 or box[-1][1] > 20 for box in (thing["box"] for thing in facts["objects"])):
+            assert nearest(corner, BACKGROUNDS) == facts["background"][0]["colour"]
+    assert checked > 200
+
+
+def nearest(colour, palette):
+    return min(palette, key=lambda name: np.abs(colour - np.array(palette[name])).sum())
+
+
+def test_boxes_hold_the_shape_and_nothing_else():
+    scene = simple_scene()
+    number = 12
+    picture = list(draw_frames(scene))[number].astype(int)
+    red = np.argwhere((picture[..., 0] - picture[..., 1] > 60) & (picture[..., 0] - picture[..., 2] > 60))
+    x0, y0, x1, y1 = np.array(facts_of(scene)["objects"][0]["box"][number]) / 1000 * 224
+    (top, left), (bottom, right) = red.min(0), red.max(0) + 1
+    assert [left, top, right, bottom] == pytest.approx([x0, y0, x1, y1], abs=2)
+
+
+def test_visible_counts_what_covers_and_what_is_outside():
+    behind = simple_scene().things[0]
+    cover = replace(behind, colour="blue", segments=(Segment("still", 0.0, 2.0, (0.5, 0.5)),))
+    facts = facts_of(simple_scene(things=(behind, cover)))
+    assert facts["objects"][0]["visible"][0] == 100 and facts["objects"][0]["visible"][12] < 5
+    assert facts["objects"][1]["visible"][12] == 100
+    assert [event["kind"] for event in facts["events"]] == ["occluded"]
+    gone = replace(behind, segments=(Segment("still", 0.0, 2.0, (0.0, 0.5)),))
+    assert facts_of(simple_scene(things=(gone,)))["objects"][0]["visible"][0] == pytest.approx(50, abs=4)
+
+
+def test_events_have_their_seconds():
+    thing = replace(simple_scene().things[0], enters=0.5, leaves=1.5)
+    facts = facts_of(simple_scene(things=(thing,), background_after="black", background_changes=1.0))
+    assert facts["events"] == [
+        {"kind": "appears", "objects": [0], "start": 0.5, "end": 0.7},
+        {"kind": "background_changes", "objects": [], "start": 1.0, "end": 1.2},
+        {"kind": "vanishes", "objects": [0], "start": 1.3, "end": 1.5},
+    ]
+    visible = facts["objects"][0]["visible"]
+    assert visible[5] == 0 and visible[12] == 100 and visible[19] == 0
+
+
+def test_dense_labels_of_a_known_scene():
+    labels = dense_labels(facts_of(simple_scene()), [0.0, 0.1, 1.9, 1.95], 4, 4)
+    # The square is 0.215 wide. With its centre near (0.25, 0.5) it lies on the corners of four cells; near (0.73, 0.5)
+    # a seventh of two more cells is under it, which is too little.
+    assert np.argwhere(labels.object[0]).tolist() == [[1, 0], [1, 1], [2, 0], [2, 1]]
+    assert np.argwhere(labels.object[1]).tolist() == [[1, 2], [2, 2]]
+    inside = labels.object > 0
+    for name, value in (("colour", "red"), ("shape", "square"), ("motion", "right"), ("texture", "plain")):
+        assert set(getattr(labels, name)[inside]) == {1 + VOCABULARY[name].index(value)}
+        assert set(getattr(labels, name)[~inside]) == {0}
+    assert set(labels.background.ravel()) == {1 + VOCABULARY["background"].index("white")}
+
+
+# Questions and responses
+
+
+@pytest.mark.parametrize(
+    ("flaws", "rating"),
+    [
+        ([], 5),
+        (["contradicted"], 4),
+        (["swapped", "ungrammatical"], 3),
+        (["omitted", "contradicted", "hallucinated"], 2),
+        (["contradicted"] * 4, 1),
+        (["contradicted"] * 6, 1),
+        (["irrelevant"], 1),
+    ],
+)
+def test_the_rating_follows_from_the_flaws(flaws, rating):
+    assert rating_of(tuple(Flaw(kind) for kind in flaws)) == rating
+
+
+def every_question(setting, split, count):
+    for index in range(count):
+        scene = sample_scene(setting, split, 12, index)
+        rng = scene_generator(split, 12, index, 1)
+        for kind in ASKERS:
+            question = ask(scene, rng, kind)
+            if question:
+                yield scene, question, rng
+
+
+@pytest.mark.parametrize("setting", [ONE, CORE, FULL], ids=["one", "core", "full"])
+def test_every_kind_of_question_has_four_facts_and_five_true_ratings(setting):
+    seen = set()
+    for scene, question, rng in every_question(setting, "train", 60):
+        seen.add(question.kind)
+        assert len(question.facts) >= 4
+        for response in rated_set(scene, question, rng, text_visible=False):
+            wrong = [claim for claim in response.claims if claim.said != claim.fact.true]
+            assert len(response.claims) == len(question.facts)
+            assert response.rating == max(1, 5 - len(wrong)) and len(wrong) == len(response.flaws)
+            assert not response.in_text
+    assert seen == set(ASKERS) - ({"count", "comparison"} if setting is ONE else set())
+
+
+def test_text_visible_sets_have_a_flaw_that_shows_in_nearly_every_flawed_response():
+    responses = [r for args in every_question(CORE, "train", 40) for r in rated_set(*args, text_visible=True)]
+    assert sorted({r.rating for r in responses}, reverse=True) == list(RATINGS)
+    assert all(rating_of(r.flaws) == r.rating for r in responses)
+    assert np.mean([r.in_text for r in responses if r.rating < 5]) > 0.85
+    assert not any(r.in_text for r in responses if r.rating == 5)
+
+
+def test_yes_and_no_agree_with_what_follows():
+    for scene, question, rng in every_question(CORE, "test", 60):
+        if question.kind != "yesno":
+            continue
+        field, value = question.asked
+        for response in rated_set(scene, question, rng, text_visible=False):
+            said = next(claim.said for claim in response.claims if claim.fact.field == field)
+            assert response.text.startswith("Yes" if said == value else "No")
+
+
+def test_reasoning_takes_each_fact_in_turn():
+    scene = sample_scene(ONE, "train", 2, 0)
+    question = ask(scene, scene_generator("train", 2, 0, 1), "attribute")
+    response = rated_response(scene, question, np.random.default_rng(0), 3)
+    reasoning = pointwise_reasoning(response)
+    verdicts = re.findall(r"Said [\w ]+, seen [\w ]+: (correct|wrong \(\d\))\.", reasoning)
+    assert len(verdicts) == len(question.facts)
+    assert [v for v in verdicts if v != "correct"] == ["wrong (1)", "wrong (2)"]
+    assert reasoning.endswith("2 wrong: score 3.")
+
+
+@pytest.mark.parametrize(
+    "fact",
+    [
+        Fact("0.colour", "", tuple(COLOURS)),
+        Fact("0.event", "", EVENTS, STAYS, 1 / 3),
+        Fact("0.motion", "", ("left", "right", "up"), "up", 0.5),
+        Fact("0.size", "", ("small", "large"), "large", 0.5),
+    ],
+    ids=["even", "favoured", "asked", "two"],
+)
+def test_wrong_values_are_distributed_as_true_ones(fact):
+    rng = np.random.default_rng(0)
+    rest = [value for value in fact.values if value != fact.favoured]
+    true = [fact.favoured if fact.favoured and rng.random() < fact.mass else str(rng.choice(rest)) for _ in range(6000)]
+    said = [wrong_value(rng, fact._replace(true=value)) for value in true]
+    assert not any(t == s for t, s in zip(true, said, strict=True))
+    for value in fact.values:
+        assert said.count(value) / 6000 == pytest.approx(true.count(value) / 6000, abs=0.03)
+
+
+# Targets, splits, leaks
+
+
+def test_rows_are_valid_records_and_targets_agree_with_their_tags():
+    rows = rows_of(CORE, "train", 12)
+    assert {row.item.kind for row in rows} == {"pointwise", "pairwise"}
+    for item, judgment in rows:
+        assert Item.from_dict(json.loads(json.dumps(item.to_dict()))) == item
+        assert Judgment.from_dict(json.loads(json.dumps(judgment.to_dict()))) == judgment
+        assert judgment.item == item.id and judgment.judge == "target"
+        ratings = [int(rating) for rating in item.tags["rating"].split(",")]
+        if item.kind == "pointwise":
+            assert judgment.score == ratings[0]
+        else:
+            assert judgment.choice == ("A" if ratings[0] > ratings[1] else "B")
+            assert (item.tags["hard"] == "yes") == (sorted(ratings) == [2, 3])
+        assert item.reference not in item.responses
+        assert judgment.rubric and not any(colour in judgment.rubric for colour in COLOURS)
+
+
+def test_the_test_split_has_new_wordings_of_known_words():
+    texts = {split: [t for row in rows_of(CORE, split, 150) for t in row.item.responses] for split in ("train", "test")}
+    words = {split: set(re.findall(r"\w+", " ".join(texts[split]).lower())) for split in texts}
+    assert words["test"] <= words["train"]
+    forms = {split: {form(text) for text in texts[split]} for split in texts}
+    assert len(forms["test"] & forms["train"]) < 0.02 * len(forms["test"])
+
+
+def form(text: str) -> str:
+    """The wording alone: every word that names a value made the same."""
+    values = {word for names in VOCABULARY.values() for word in names} | {"an"}
+    return " ".join(
+        "a" if word == "an" else "_" if word in values else word for word in re.findall(r"\w+|[.,]", text.lower())
+    )
+
+
+@pytest.mark.parametrize("split", ["train", "validation"])
+def test_some_combinations_of_flaws_are_kept_for_the_test_split(split):
+    def combinations(which):
+        for scene, question, rng in every_question(CORE, which, 60):
+            for response in rated_set(scene, question, rng, text_visible=False):
+                names = [flaw.fact.split(".")[-1] for flaw in response.flaws]
+                yield held_out(question.kind, names), len(names), len(question.facts)
+
+    elsewhere = [kept for kept, count, facts in combinations(split) if 2 <= count < facts - 1]
+    here = [kept for kept, count, facts in combinations("test") if 2 <= count < facts - 1]
+    assert np.mean(elsewhere) < 0.01 and np.mean(here) > 0.6
+
+
+@pytest.mark.parametrize("setting", [ONE, CORE], ids=["one", "core"])
+def test_text_alone_does_not_tell_the_rating(setting):
+    items = [row.item for row in rows_of(setting, "train", 220) if row.item.tags["video_dependent"] == "yes"]
+    ratings, pairs = probe_ratings(items), probe_pairs(items)
+    assert ratings.tested > 300 and abs(ratings.accuracy - ratings.chance) < 0.08
+    assert abs(pairs.accuracy - pairs.chance) < 0.1
+
+
+def test_the_probe_finds_flaws_that_do_show():
+    items = [row.item for row in rows_of(ONE, "train", 400) if row.item.tags["video_dependent"] == "no"]
+    assert probe_ratings(items).accuracy > 0.3
+
+
+# The folder and the door
+
+
+def read(folder, name):
+    return [json.loads(line) for line in (folder / f"{name}.jsonl").read_text().splitlines()]
+
+
+def test_a_folder_is_resumed_and_extended(tmp_path):
+    write_world(tmp_path / "whole", EASY, 3)
+    write_world(tmp_path / "parts", EASY, 1)
+    first = (tmp_path / "parts/clips" / "core-train-4-000000.mp4").stat()
+    (tmp_path / "parts/clips/core-train-4-000001.mp4.partial").write_bytes(b"killed here")
+    write_world(tmp_path / "parts", EASY, 3, workers=2)
+    assert (tmp_path / "parts/clips" / "core-train-4-000000.mp4").stat().st_mtime_ns == first.st_mtime_ns
+    for name in ("items", "judgments", "facts"):
+        assert read(tmp_path / "parts", name) == read(tmp_path / "whole", name)
+
+
+def test_a_folder_holds_one_world(tmp_path, capsys):
+    arguments = ["world", "--out", str(tmp_path), "--scenes", "1", "--setting", "core", "--objects-max", "1"]
+    assert main([*arguments, "--split", "test"]) == 0
+    assert main([*arguments, "--split", "train"]) == 2
+    assert "another world" in capsys.readouterr().err
+    facts = read(tmp_path, "facts")[0]
+    assert (tmp_path / facts["video"]).is_file() and len(facts["objects"][0]["box"]) == facts["frames"]
+    assert read(tmp_path, "items")[0]["video"] == {"sha256": facts["sha256"], "path": facts["video"]}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ["--objects-max", "5"],
+        ["--seconds-min", "2"],
+        ["--seconds-min", "9", "--seconds-max", "3"],
+        ["--pair-share", "2"],
+    ],
+    ids=lambda wrong: wrong[0],
+)
+def test_bad_options_are_refused(tmp_path, capsys, wrong):
+    assert main(["world", "--out", str(tmp_path / "out"), "--scenes", "1", "--split", "test", *wrong]) == 2
+    assert "expected" in capsys.readouterr().err
+
+
+def test_shipped_examples_are_what_the_command_makes(tmp_path, request):
+    assert main(["examples", "--out", str(tmp_path)]) == 0
+    shipped = request.config.rootpath / "workbench" / "examples"
+    assert json.loads((tmp_path / "examples.json").read_text()) == json.loads((shipped / "examples.json").read_text())
+    for wish in WISHES:
+        assert 0 < (shipped / f"{wish.name}.mp4").stat().st_size < 150_000
+
+
+def test_the_room_is_light_to_import():
+    code = "import sys, bootstrap.world.folder; print({'torch', 'transformers', 'gradio'} & set(sys.modules))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "set()"
