@@ -79,7 +79,7 @@ def load_local(
     if quantization:
         _check_runs(network, processor, rule, placement)
     identity = {
-        "model": source.hub_id or config.architectures[0],
+        "model": source.hub_id or type(network).__name__,
         "revision": source.revision,
         "dtype": placement.dtype,
         "quantization": quantization,
@@ -121,7 +121,12 @@ def _check_runs(network: Any, processor: Any, rule: RopeRule | None, placement: 
 def _position_record(network: Any, rule: RopeRule | None) -> dict[str, Any] | str:
     if rule is not None:
         return rule.record()
-    return "library" if hasattr(network.model, "get_rope_index") else "one row"
+    return "library" if _numbers_by_itself(network) else "one row"
+
+
+def _numbers_by_itself(network: Any) -> bool:
+    """Whether the architecture has three-row positions, by a rule that only the library knows."""
+    return hasattr(getattr(network, "model", None), "get_rope_index")
 
 
 class Job(NamedTuple):
@@ -237,7 +242,7 @@ class LocalBackend:
             room = self._room(encoded)
         except BackendError as error:
             return error
-        if self._rule is None and video is not None and hasattr(self._model.model, "get_rope_index"):
+        if self._rule is None and video is not None and _numbers_by_itself(self._model):
             encoded = replace(encoded, positions=self._library_positions(encoded))
         return Job(chat, encoded, _digest(chat, encoded), min(sampling.max_new_tokens, room))
 
