@@ -27,6 +27,7 @@ def demo(out: str | None, run_verb: Callable[[Sequence[str]], int]) -> int:
         _judge(example, example.responses, "rubric", folder / "rubric", run_verb),
         _judge(example, (first, last), "pairwise", folder / "pairwise", run_verb),
     ]
+    print(f"both runs are in {folder}; look again: python -m workbench show {folder / 'rubric'}")
     return max(code if code > 1 else 0 for code in codes)
 
 

@@ -19,11 +19,11 @@ from workbench.judge import one_response_each
 from workbench.judge_options import assignment_of, check_source, prompt_options, prompt_record
 from workbench.prompts import Prompt, form_for, load_prompt
 from workbench.schema import Item, Judgment, Video
-from workbench.show import run_json
+from workbench.show import run_json, verdict_table
 from workbench.store import Run, new_run_folder
 from workbench.tables import Rejected, Table, open_table
 from workbench.terminal import one_line, plain
-from workbench.verdict_text import verdict_lines
+from workbench.verdict_text import verdict_groups, verdict_lines
 from workbench.video import VideoLimits, probe
 
 LISTED = 20  # rejected rows and failed verdicts that are listed one by one
@@ -179,6 +179,8 @@ def _report(run: Run, items: list[Item], args: Namespace, notes: list[str]) -> i
         _summarise(run, ids, judgments, unscored)
     else:
         print(plain("\n".join(verdict_lines(run, items, judgments))))
+        if len(items) > 1:
+            print(verdict_table(ids, verdict_groups(judgments)) + "\n")
     for note in notes:
         _say(note)
     if not args.json:

@@ -41,7 +41,7 @@ def show(args: Namespace) -> int:
     if args.failed:
         groups = [group for group in groups if any(judgment.status != "scored" for judgment in group.judgments)]
     print(plain("\n".join(_head_lines(run, items, judgments))))
-    print(_table(items, groups[: args.rows]))
+    print(verdict_table(items, groups[: args.rows]))
     if len(groups) > args.rows:
         print(f"... and {len(groups) - args.rows} more; see them with --rows {len(groups)}, or export the run")
     rejected = run.rejected()
@@ -63,7 +63,8 @@ def _head_lines(run: Run, items: Mapping[str, Item], judgments: Sequence[Judgmen
     return [*lines, ""]
 
 
-def _table(items: Mapping[str, Item], groups: Iterable[VerdictGroup]) -> str:
+def verdict_table(items: Mapping[str, Item], groups: Iterable[VerdictGroup]) -> str:
+    """One row a verdict: item, judge, sample, verdict, and the response or what went wrong."""
     return table(("item", "judge", "sample", "verdict", "about"), (_row(items, group) for group in groups))
 
 
