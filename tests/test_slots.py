@@ -111,6 +111,7 @@ def test_a_batch_with_and_without_slots(judge):
         ("<thinking>so <score>5</score></thinking><score>2</score>", "<thinking>so <score>5</score></thinking><score>"),
         ("<score>3</score><thinking>or <score>5</score></thinking>", "<score>"),
         ("<rubric><score>5</score></rubric>\n<score>", "<rubric><score>5</score></rubric>\n<score>"),
+        ("<score>4</score> or <score>", "<score>"),  # the last complete one
         ("<score>excellent", "<score>"),  # off the menu: the menu's probabilities are there all the same
         ("<thinking>never closed <score>5</score>", None),
         ("score: 5", None),

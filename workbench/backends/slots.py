@@ -48,7 +48,7 @@ def find_slot(tokenizer: Any, tokens: "Sequence[int]", slot: str, menu: "Sequenc
     before = _decode(tokenizer, tokens[:kept])
     if not text.startswith(before):  # a character split over tokens right before the slot
         return None
-    stem, closing = text[len(before) : end], re.sub(r"^<", "</", slot)
+    stem, closing = text[len(before) : end], _closing(slot)
     labels = {
         label: tokenizer(stem + label + closing, add_special_tokens=False, split_special_tokens=True)["input_ids"]
         for label in menu
@@ -93,10 +93,21 @@ def _normalised(slot: Slot, scores: list[float]) -> "Mapping[str, float]":
 
 
 def _slot_end(text: str, slot: str) -> int | None:
-    """Where the label begins: after the last slot outside hidden blocks, and after white space."""
+    """Where the label begins: after the last slot outside hidden blocks, and after white space.
+
+    A slot that is closed goes before one that is not, as in reading the reply.
+    """
     visible = HIDDEN.sub(lambda block: "\0" * len(block[0]), text)
-    found = list(re.finditer(re.escape(slot) + r"\s*", visible, re.IGNORECASE))
-    return found[-1].end() if found else None
+    opened = re.escape(slot) + r"\s*"
+    for pattern in (f"{opened}(?=[^<]*{re.escape(_closing(slot))})", opened):
+        if found := list(re.finditer(pattern, visible, re.IGNORECASE)):
+            return found[-1].end()
+    return None
+
+
+def _closing(slot: str) -> str:
+    """ "<score>" -> "</score>"."""
+    return slot.replace("<", "</", 1)
 
 
 def _tokens_up_to(tokenizer: Any, tokens: "Sequence[int]", end: int) -> int:
