@@ -54,6 +54,7 @@ class Run:
     def __init__(self, folder: Path):
         self.folder = folder
         self._status_written = 0.0
+        self._item_ids: set[str] | None = None  # of items.jsonl, known while this process is the one writer
 
     @classmethod
     def create(
@@ -111,7 +112,8 @@ class Run:
             raise StoreError(f"{self.folder} is being written by process {pid}; wait for it, stop it, or name another folder.") from None
         try:
             for name in ("items.jsonl", "judgments.jsonl", "rejected.jsonl"):
-                _cut_broken_tail(self.folder / name)
+                cut_broken_tail(self.folder / name)
+            self._item_ids = set(self.items())
             yield self
         except KeyboardInterrupt:
             self.set_status("stopped")
@@ -120,6 +122,7 @@ class Run:
             self.set_status("failed", last_error=f"{type(error).__name__}: {error}")
             raise
         finally:
+            self._item_ids = None
             lock.release()
 
     def head(self) -> dict[str, Any]:
@@ -128,7 +131,7 @@ class Run:
 
     def add_items(self, items: Iterable[Item]) -> None:
         """Append the Items that are not in the run yet."""
-        known = set(self.items())
+        known = set(self.items()) if self._item_ids is None else self._item_ids
         with (self.folder / "items.jsonl").open("a", encoding="utf-8") as file:
             for item in items:
                 if item.id not in known:
@@ -146,16 +149,16 @@ class Run:
 
     def items(self) -> dict[str, Item]:
         """The Items by id, in the order they were added."""
-        return {item.id: item for item in map(Item.from_dict, _read_lines(self.folder / "items.jsonl"))}
+        return {item.id: item for item in map(Item.from_dict, read_lines(self.folder / "items.jsonl"))}
 
     def rejected(self) -> list[dict[str, Any]]:
         """The input rows that could not become Items."""
-        return list(_read_lines(self.folder / "rejected.jsonl"))
+        return list(read_lines(self.folder / "rejected.jsonl"))
 
     def judgments(self) -> list[Judgment]:
         """The Judgments in the order of their first appearance; of several lines with one key the last counts."""
         last: dict[str, Judgment] = {}
-        for judgment in map(Judgment.from_dict, _read_lines(self.folder / "judgments.jsonl")):
+        for judgment in map(Judgment.from_dict, read_lines(self.folder / "judgments.jsonl")):
             last[judgment.key] = judgment
         return list(last.values())
 
@@ -179,8 +182,11 @@ class Run:
         self._status_written = now
         _replace_json(self.folder / "status.json", {**before, "state": state, "pid": os.getpid(), "updated": utc_now(), **fields})
 
-    def finish(self) -> dict[str, Any]:
-        """Write summary.json (counts by status and by judge) and set the status to done. Returns the summary."""
+    def finish(self, **counts: Any) -> dict[str, Any]:
+        """Write summary.json (counts by status and by judge) and set the status to done. Returns the summary.
+
+        `counts` are a run's own figures, for both files; `done` and `total` among them replace the numbers of judgments.
+        """
         judgments = self.judgments()
         summary = {
             "items": len(self.items()),
@@ -189,9 +195,10 @@ class Run:
             "by_status": dict(Counter(judgment.status for judgment in judgments)),
             "by_judge": dict(Counter(judgment.judge for judgment in judgments)),
             "finished": utc_now(),
+            **counts,
         }
         _replace_json(self.folder / "summary.json", summary)
-        self.set_status("done", done=len(judgments), total=len(judgments), eta_seconds=0)
+        self.set_status("done", **{"done": len(judgments), "total": len(judgments), "eta_seconds": 0, **counts})
         return summary
 
     def to_frame(self):
@@ -211,7 +218,7 @@ def _line(record: Mapping[str, Any]) -> str:
     return json.dumps(record, ensure_ascii=True, allow_nan=False) + "\n"
 
 
-def _read_lines(path: Path) -> Iterator[dict[str, Any]]:
+def read_lines(path: Path) -> Iterator[dict[str, Any]]:
     """Each line of a JSONL file. A last line without its newline is what a killed writer left, and is passed over."""
     if not path.exists():
         return
@@ -225,7 +232,7 @@ def _read_lines(path: Path) -> Iterator[dict[str, Any]]:
                 raise InputError(f"{path}, line {number}: not JSON ({error.msg}). Restore the line or delete it.") from error
 
 
-def _cut_broken_tail(path: Path) -> None:
+def cut_broken_tail(path: Path) -> None:
     """Cut off a last line that has no newline, so that the next append starts on a line of its own."""
     if not path.exists() or not (size := path.stat().st_size):
         return
