@@ -342,6 +342,11 @@ def read(folder, name):
 def test_a_folder_is_resumed_and_extended(tmp_path):
     write_world(tmp_path / "whole", EASY, 3)
     write_world(tmp_path / "parts", EASY, 1)
+    for name in ("items", "judgments"):  # as a kill leaves them: rows of a scene that has no facts yet, and half a line
+        lines = (tmp_path / f"whole/{name}.jsonl").read_text().splitlines(keepends=True)
+        there = len(read(tmp_path / "parts", name))
+        with (tmp_path / f"parts/{name}.jsonl").open("a") as file:
+            file.write("".join(lines[there : there + 3]) + lines[there + 3][:40])
     first = (tmp_path / "parts/clips" / "core-train-4-000000.mp4").stat()
     (tmp_path / "parts/clips/core-train-4-000001.mp4.partial").write_bytes(b"killed here")
     write_world(tmp_path / "parts", EASY, 3, workers=2)

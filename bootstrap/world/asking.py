@@ -16,7 +16,16 @@ from bootstrap.world.questions import (
     motion_facts,
 )
 from bootstrap.world.scene import Scene, Thing
-from bootstrap.world.words import COUNTS, EVENT_ORDER, MOTION_PHRASES, SIMPLE_MOTIONS, SIZE_ORDER, SPEED_ORDER, TIMES
+from bootstrap.world.words import (
+    COUNTS,
+    EVENT_ORDER,
+    MOTION_PHRASES,
+    SIMPLE_MOTIONS,
+    SIZE_ORDER,
+    SPANS,
+    SPEED_ORDER,
+    TIMES,
+)
 
 
 def ask_all(scene: Scene, rng: np.random.Generator, count: int) -> list[Question]:
@@ -163,6 +172,7 @@ def _order(scene: Scene, rng) -> Question | None:
 
 
 def _when(scene: Scene, rng) -> Question | None:
+    """When a thing appears or vanishes, or how long it is in view."""
     fitting = [i for i, thing in enumerate(scene.things) if thing.event.split()[0] in ("appears", "vanishes")]
     if not fitting:
         return None
@@ -170,6 +180,12 @@ def _when(scene: Scene, rng) -> Question | None:
     thing = scene.things[pick]
     verb, time = thing.event.split()
     given = _given(scene, rng, thing)
+    if rng.random() < 0.4:
+        # What appears early is in view for most of the clip, what vanishes early only for a short time.
+        spans = SPANS if verb == "vanishes" else SPANS[::-1]
+        instruction = wording.instruction(rng, scene.split, "duration", called(given))
+        lead = Fact("span", spans[TIMES.index(time)], SPANS)
+        return _one(scene, rng, "when", instruction, "how long it is in view", [lead], pick, given)
     instruction = wording.instruction(rng, scene.split, f"when {verb}", called(given))
     return _one(scene, rng, "when", instruction, "the time", [Fact("time", time, TIMES)], pick, given)
 

@@ -6,16 +6,19 @@
     judgments.jsonl   the target Judgment of every item, in the same order
     facts.jsonl       what every scene knows; the format is told in facts.py
 
-Clips that are there are kept, and the JSONL files are written anew from the start, which is quick; so a run that was
-killed is resumed by the same command, and a larger number of scenes adds to a smaller one.
+The line of facts is written last of a scene's, so it stands for a scene that is complete. A run that was killed is
+resumed by the same command: what belongs to complete scenes is kept, the rest is cut off and made again. A larger
+number of scenes adds to a smaller one; a smaller one leaves a folder as it is.
 """
 
 import hashlib
 import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from functools import partial
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -49,20 +52,48 @@ def write_world(
     """Write or resume a world folder of `scenes` scenes. Raises InputError where the folder holds another world."""
     (out / "clips").mkdir(parents=True, exist_ok=True)
     _claim_folder(out, world)
-    files = {name: (out / f"{name}.jsonl").open("w", encoding="utf-8") for name in FILES}
-    try:
-        for done, lines in enumerate(_each_scene(out, world, scenes, workers), 1):
+    there = _cut_to_complete_scenes(out)
+    with ExitStack() as stack:
+        files = {name: stack.enter_context((out / f"{name}.jsonl").open("a", encoding="utf-8")) for name in FILES}
+        for done, lines in enumerate(_each_scene(out, world, range(there, scenes), workers), there + 1):
             for name in FILES:
                 files[name].writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in lines[name])
                 files[name].flush()
             on_scene(done)
-    finally:
-        for file in files.values():
-            file.close()
+
+
+def _cut_to_complete_scenes(out: Path) -> int:
+    """Cut the JSONL files to the scenes that are complete, clip included; return how many these are."""
+    scenes = []
+    for facts in _whole_lines(out / "facts.jsonl"):
+        if not (out / facts["video"]).is_file():
+            break
+        scenes.append(facts["scene"])
+    known = set(scenes)
+    rows = sum(1 for _ in takewhile(lambda item: item["tags"]["scene"] in known, _whole_lines(out / "items.jsonl")))
+    for name in FILES:
+        _cut(out / f"{name}.jsonl", len(scenes) if name == "facts" else rows)
+    return len(scenes)
+
+
+def _whole_lines(path: Path) -> Iterator[dict[str, Any]]:
+    """The records of a JSONL file; a last line without its end is left out."""
+    if path.exists():
+        with path.open(encoding="utf-8") as lines:
+            yield from (json.loads(line) for line in lines if line.endswith("\n"))
+
+
+def _cut(path: Path, count: int) -> None:
+    """Shorten a file to its first `count` lines."""
+    if path.exists():
+        with path.open("r+b") as file:
+            for _ in range(count):
+                file.readline()
+            file.truncate(file.tell())
 
 
 def make_scene(out: Path, world: World, index: int) -> dict[str, list[Facts]]:
-    """Draw the clip of one scene, unless it is there, and return the lines that belong to it for each of FILES."""
+    """Draw the clip of one scene, unless it is there, and give the lines that belong to it in each of FILES."""
     scene = sample_scene(world.setting, world.split, world.seed, index)
     path = out / "clips" / f"{scene.id}.mp4"
     if not path.exists():
@@ -77,13 +108,13 @@ def make_scene(out: Path, world: World, index: int) -> dict[str, list[Facts]]:
     }
 
 
-def _each_scene(out: Path, world: World, scenes: int, workers: int) -> Iterator[dict[str, list[Facts]]]:
+def _each_scene(out: Path, world: World, indices: range, workers: int) -> Iterator[dict[str, list[Facts]]]:
     make = partial(make_scene, out, world)
     if workers == 1:
-        yield from map(make, range(scenes))
+        yield from map(make, indices)
         return
     with ProcessPoolExecutor(workers) as pool:
-        yield from pool.map(make, range(scenes), chunksize=8)
+        yield from pool.map(make, indices, chunksize=8)
 
 
 def _claim_folder(out: Path, world: World) -> None:

@@ -18,7 +18,7 @@ from bootstrap.world.scene import Scene
 from bootstrap.world.words import named, spoken
 from workbench.schema import Item, Judgment, Video
 
-RULE = "world@1"  # written as the prompt of every target: the rule that made it
+RULE = "world@2"  # written as the prompt of every target; raise it when the same seed gives other clips or rows
 TEXT_VISIBLE_SHARE = 0.15  # of the questions have responses with flaws that show in the text
 
 

@@ -27,6 +27,7 @@ INSTRUCTIONS = {
     "order": ("What does {0} do first, and then?", "How does {0} move first and last?", "Name the motions of {0}."),
     "when appears": ("When does {0} appear?", "At what time does {0} appear?", "Say when {0} appears."),
     "when vanishes": ("When does {0} vanish?", "At what time does {0} vanish?", "Say when {0} vanishes."),
+    "duration": ("How long is {0} in view?", "How long can you see {0}?", "Say how long {0} is in view."),
     "larger": ("Is {0} larger or smaller than {1}?", "Compare the size of {0} and {1}.", "Is {0} larger than {1}?"),
     "speed": ("Is {0} faster or slower than {1}?", "Compare the speed of {0} and {1}.", "How fast is {0} next to {1}?"),
     "appearing": (
@@ -126,6 +127,8 @@ def _lead(subject: str, asked: tuple[str, ...], verb: str, turned: int) -> str:
         return ("there is a total of <count>", "the total is <count>")[turned]
     if asked[0] == "time":
         return f"{subject} {verb} <time>"
+    if asked[0] == "span":
+        return f"{subject} is in view <span>"
     if asked[0].startswith("motion"):
         return f"{subject} {_motion('0', tuple(f'0.{name}' for name in asked), turned)}"
     return f"{subject} is {'a ' if asked[0] == 'shape' else ''}<0.{asked[0]}>"

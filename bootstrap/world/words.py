@@ -29,6 +29,7 @@ TIMES = ("early", "middle", "late")
 STAYS = "stays"
 EVENTS = (STAYS, *(f"{verb} {time}" for verb in ("appears", "vanishes") for time in TIMES))
 FLASHES = tuple(f"flashes {time}" for time in TIMES)  # in view for under a second; only in the full setting
+SPANS = ("short", "half", "most")  # how much of the clip a thing is in view, by thirds
 COUNTS = ("one", "two", "three", "four")
 SIZE_ORDER = ("larger", "smaller")
 SPEED_ORDER = ("faster", "slower")
@@ -67,6 +68,11 @@ TIME_PHRASES = {
     "middle": ("in the middle", "halfway", "in the middle"),
     "late": ("late", "near the end", "late"),
 }
+SPAN_PHRASES = {
+    "short": ("for a short time", "for a small part of the video", "for a short time"),
+    "half": ("for half of the video", "for half of the time", "for half of the video"),
+    "most": ("for most of the video", "for most of the time", "for most of the video"),
+}
 VERB_PHRASES = {
     "appears": ("appears", "shows up", "appears"),
     "vanishes": ("vanishes", "goes away", "vanishes"),
@@ -98,6 +104,8 @@ def spoken(fact: str, value: str, way: int) -> str:
         return MOTION_PHRASES[value].said[way]
     if fact == "time":
         return TIME_PHRASES[value][way]
+    if fact == "span":
+        return SPAN_PHRASES[value][way]
     if fact == "event":
         if value == STAYS:
             return STAYS_PHRASES[way]
@@ -114,6 +122,8 @@ def named(fact: str, value: str) -> str:
         return f"{value} background"
     if fact == "count":
         return spoken(fact, value, 0)
+    if fact == "span":
+        return f"{value} time"
     if fact[-1] in "12":
         return f"{'first' if fact[-1] == '1' else 'then'} {value}"
     return value
