@@ -27,19 +27,25 @@ class Probe(NamedTuple):
     tested: int
 
 
+FEWEST_SCENES = 8
 MOST_ROWS = 12_000  # enough for a steady figure; a dense matrix of more would need gigabytes
 
 
 def probe_folder(folder: Path) -> dict[str, Probe]:
-    """Probes of a world folder's first items, with and without flaws that show in the text. Raises InputError."""
+    """Probes of a world folder's first items, with and without flaws that show in the text, where there are enough.
+
+    Raises InputError where the folder has no items.jsonl.
+    """
     path = folder / "items.jsonl"
     if not path.is_file():
         raise InputError(f"{folder}: found no items.jsonl, expected a folder made by `python -m bootstrap world`.")
     probes = {}
     for answer, name in (("yes", "video-dependent"), ("no", "text-visible")):
         items = list(islice(_items(path, answer), MOST_ROWS))
-        probes[f"{name} ratings"] = probe_ratings(items)
-        probes[f"{name} pairs"] = probe_pairs(items)
+        for kind, count, probe in (("ratings", 1, probe_ratings), ("pairs", 2, probe_pairs)):
+            rows = [item for item in items if len(item.responses) == count]
+            if len({item.tags["scene"] for item in rows}) >= FEWEST_SCENES:
+                probes[f"{name} {kind}"] = probe(rows)
     return probes
 
 
