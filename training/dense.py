@@ -1,7 +1,8 @@
 """Stage 1: teach the vision tower and merger what lies under each merged token, from the world's own facts.
 
 Through the language loss alone, colour is learned and shape and motion are not (they stay at chance for thousands of
-steps); dense labels teach all three in minutes. The heads are thrown away afterwards.
+steps); dense labels teach all three in minutes. Where the objects are in each of a token's two frames is taught as well:
+motion is a comparison of the two, and is not found without. The heads are thrown away afterwards.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,13 +18,15 @@ ATTRIBUTES = ("colour", "shape", "size", "texture")  # of the object under a tok
 AXES = ("across", "along")  # sign of the object's step between the two frames of a token: x, then y
 COVERED, OF_OBJECT = 0.25, 0.5  # share of the token's cell, or of the object, that makes the cell the object's
 SEEN = 20  # percent of an object's area that must be visible
+FINE = 4  # stretches that a cell is cut into along each edge, for where the objects are
+PLACE, PLACE_WEIGHT = "place", 4.0
 STEP = 0.012  # frame edges between two frames; less counts as standing still
 
 
-def classes(vocabulary: Mapping[str, Sequence[str]]) -> dict[str, int]:
-    """Number of classes of each dense label, from the `vocabulary` of world.json."""
+def outputs(vocabulary: Mapping[str, Sequence[str]]) -> dict[str, int]:
+    """Number of classes of each dense label, from the `vocabulary` of world.json; of PLACE, its cover values."""
     counts = {name: len(vocabulary[name]) for name in (*ATTRIBUTES, "background")}
-    return {"object": 2, **counts, **dict.fromkeys(AXES, 3)}
+    return {"object": 2, **counts, **dict.fromkeys(AXES, 3), PLACE: 2 * FINE * FINE}
 
 
 def dense_labels(
@@ -32,6 +35,8 @@ def dense_labels(
     """Class under each merged token, int64 [frame pairs, grid height, grid width] a label; -100 where none applies.
 
     A cell belongs to the object that covers most of it over both frames of the pair, later (upper) objects first.
+    PLACE is float32 [frame pairs, grid height, grid width, 2 * FINE * FINE]: the share of each part of the cell that
+    lies in some object's box, first frame then second.
     """
     pairs = _frame_numbers(facts, seconds)
     owner, best = np.full((len(pairs), *grid), -1), np.zeros((len(pairs), *grid))
@@ -48,7 +53,7 @@ def dense_labels(
             labels[name] = np.where(mine, steps[:, None, None], labels[name])
     ground = [_background(facts, pair.mean() / facts["fps"], vocabulary["background"]) for pair in pairs]
     labels["background"] = np.broadcast_to(np.array(ground)[:, None, None], owner.shape)
-    return {"object": (owner >= 0).astype(np.int64), **labels}
+    return {"object": (owner >= 0).astype(np.int64), **labels, PLACE: _places(facts, pairs, grid)}
 
 
 def _frame_numbers(facts: Mapping[str, Any], seconds: Sequence[float]) -> np.ndarray:
@@ -67,6 +72,18 @@ def _shares(thing: Mapping[str, Any], pairs: np.ndarray, grid: tuple[int, int]) 
     area = rows[..., :, None] * columns[..., None, :] * seen[..., None, None]
     extent = (box[..., 2] - box[..., 0]) * (box[..., 3] - box[..., 1])
     return (area * grid[0] * grid[1]).mean(1), (area / extent[..., None, None]).mean(1)
+
+
+def _places(facts: Mapping[str, Any], pairs: np.ndarray, grid: tuple[int, int]) -> np.ndarray:
+    cover = np.zeros((len(pairs), 2, grid[0] * FINE, grid[1] * FINE))
+    for thing in facts["objects"]:
+        box, seen = np.array(thing["box"])[pairs] / 1000, np.array(thing["visible"])[pairs] >= SEEN
+        columns = _overlaps(box[..., 0], box[..., 2], grid[1] * FINE)
+        rows = _overlaps(box[..., 1], box[..., 3], grid[0] * FINE)
+        share = rows[..., :, None] * columns[..., None, :] * cover[0, 0].size
+        cover = np.maximum(cover, share * seen[..., None, None])
+    parts = cover.reshape(len(pairs), 2, grid[0], FINE, grid[1], FINE).transpose(0, 2, 4, 1, 3, 5)
+    return parts.reshape(len(pairs), *grid, -1).clip(0, 1).astype(np.float32)
 
 
 def _overlaps(low: np.ndarray, high: np.ndarray, cells: int) -> np.ndarray:
@@ -103,9 +120,12 @@ class DenseHeads(nn.Module):
 def dense_loss(
     logits: Mapping[str, torch.Tensor], labels: Mapping[str, torch.Tensor]
 ) -> tuple[torch.Tensor, dict[str, float]]:
-    """Sum over the labels of the cross-entropy where the label applies, and each label's accuracy there."""
-    total, figures = torch.zeros(()), {}
+    """Sum of the labels' cross-entropies where they apply; each one's accuracy there, and the cross-entropy of PLACE."""
+    place = functional.binary_cross_entropy_with_logits(logits[PLACE], labels[PLACE])
+    total, figures = PLACE_WEIGHT * place, {PLACE: place.item()}
     for name, scores in logits.items():
+        if name == PLACE:
+            continue
         known = labels[name] != IGNORE
         if known.any():
             total = total + functional.cross_entropy(scores[known], labels[name][known])

@@ -8,7 +8,6 @@ OUT/metrics.jsonl, OUT/frames/
 """
 
 import random
-import shutil
 import time
 from collections.abc import Callable
 from itertools import chain
@@ -46,7 +45,7 @@ def _once(folder: Path, make: Callable[[Path], None], say: Callable[[str], None]
         say(f"{folder.name}: is there already")
         return
     part, start = folder.with_name(f"{folder.name}.part"), time.monotonic()
-    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(exist_ok=True)
     make(part)
     part.rename(folder)
     say(f"{folder.name}: made in {time.monotonic() - start:.0f} s")
@@ -77,14 +76,20 @@ def _texts(example: Example) -> list[str]:
 
 
 def _run_stage(name: StageName, preset: Preset, world: World, source: Path, folder: Path, metrics: Path) -> None:
-    """Load what the stage before left, train it, and save it with its processor files."""
+    """Load what the stage before left, train it, and save it with its processor files.
+
+    While it trains, the state it would resume from lies in `folder`.
+    """
     from transformers import AutoModelForImageTextToText, AutoProcessor
 
     from training import stages
+    from training.loop import Place
 
+    place = Place(name, metrics, folder / "state.pt")
     model = AutoModelForImageTextToText.from_pretrained(source).train()
-    learner = stages.Learner(model, AutoProcessor.from_pretrained(source), metrics)
+    learner = stages.Learner(model, AutoProcessor.from_pretrained(source), place)
     run = {"dense": stages.run_dense, "language": stages.run_language, "judge": stages.run_judge}[name]
     run(learner, world, preset.stages[name], preset.seed)
     model.save_pretrained(folder)
+    place.state.unlink(missing_ok=True)
     learner.processor.save_pretrained(folder)

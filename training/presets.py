@@ -50,13 +50,14 @@ EMBEDDED = Preset(
         "vision_heads": 4,
         "vision_intermediate": 256,
         "context": 8192,
+        "initializer_range": 0.04,
         "min_pixels": 12_544,
         "max_pixels": 12_544,
     },
     policy=VideoPolicy(frames=8, min_pixels=12_544, max_pixels=12_544),
     sampling=Sampling(temperature=0.0, max_new_tokens=512),
     stages={
-        "dense": Stage(steps=400, videos=32, lr=2e-3),
+        "dense": Stage(steps=700, videos=16, lr=1.5e-3),
         "language": Stage(steps=250, videos=24, lr=1e-3, train_vision=False),
         "judge": Stage(
             steps=1200,

@@ -3,14 +3,13 @@
 import random
 from collections.abc import Callable, Mapping
 from functools import partial
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 
 from training.data import World
-from training.dense import DenseHeads, classes, dense_labels, dense_loss
-from training.loop import train
+from training.dense import DenseHeads, dense_labels, dense_loss, outputs
+from training.loop import Place, train
 from training.presets import Stage
 from training.rows import Clip, Example, encode_example, encode_reading
 from training.sft import pack, target_loss, vision_features
@@ -23,11 +22,11 @@ REFERENCE_SHARE = 0.1  # of the judging steps show the reference answer
 
 
 class Learner(NamedTuple):
-    """A model in training, the processor of its checkpoint, and where its figures go."""
+    """A model in training, the processor of its checkpoint, and the place of the stage."""
 
     model: Any
     processor: Any
-    metrics: Path
+    place: Place
 
     @property
     def rule(self) -> RopeRule | None:
@@ -43,7 +42,7 @@ def run_dense(learner: Learner, world: World, plan: Stage, seed: int) -> list[fl
     """Train the vision tower and merger on the labels under each merged token; the losses of all steps."""
     vision, clips = learner.model.model.visual, learner.clips(world)
     merge = learner.model.config.vision_config.spatial_merge_size
-    heads = DenseHeads(learner.model.config.text_config.hidden_size, classes(world.vocabulary))
+    heads = DenseHeads(learner.model.config.text_config.hidden_size, outputs(world.vocabulary))
     labels = {video: _labels(world, video, clip, merge) for video, clip in clips.items()}
 
     def loss_of(step: int):
@@ -52,14 +51,14 @@ def run_dense(learner: Learner, world: World, plan: Stage, seed: int) -> list[fl
         wanted = {name: torch.cat([labels[video][name] for video in videos]) for name in heads.heads}
         return dense_loss(heads(torch.cat(features)), wanted)
 
-    return train([*vision.parameters(), *heads.parameters()], loss_of, plan, learner.metrics, "dense")
+    return train([*vision.parameters(), *heads.parameters()], loss_of, plan, learner.place)
 
 
 def _labels(world: World, video: str, clip: Clip, merge: int) -> dict[str, torch.Tensor]:
     _, height, width = clip.inputs.tensors["video_grid_thw"][0].tolist()
     grid = height // merge, width // merge
     found = dense_labels(world.facts[video], world.vocabulary, clip.frames.seconds, grid)
-    return {name: torch.from_numpy(cells.copy()).flatten() for name, cells in found.items()}
+    return {name: torch.from_numpy(cells.copy()).flatten(0, 2) for name, cells in found.items()}
 
 
 def run_language(learner: Learner, world: World, plan: Stage, seed: int) -> list[float]:
@@ -69,7 +68,7 @@ def run_language(learner: Learner, world: World, plan: Stage, seed: int) -> list
     def rows_of(rng: random.Random, video: str) -> list[Encoded]:
         return [encode_reading(learner.processor, learner.rule, rng.choice(world.examples[video]), clips[video])]
 
-    return _run_rows(learner, world, plan, seed, clips, lambda rng: rows_of, "language")
+    return _run_rows(learner, world, plan, seed, clips, lambda rng: rows_of)
 
 
 def run_judge(learner: Learner, world: World, plan: Stage, seed: int) -> list[float]:
@@ -82,7 +81,7 @@ def run_judge(learner: Learner, world: World, plan: Stage, seed: int) -> list[fl
         prompt = prompts[name, rng.random() < REFERENCE_SHARE]
         return partial(_judge_rows, learner, world, clips, prompt, plan.rows)
 
-    return _run_rows(learner, world, plan, seed, clips, task, "judge")
+    return _run_rows(learner, world, plan, seed, clips, task)
 
 
 def _judge_rows(
@@ -115,7 +114,6 @@ def _run_rows(
     seed: int,
     clips: Mapping[str, Clip],
     task: Callable[[random.Random], RowsOf],
-    stage: str,
 ) -> list[float]:
     """Train on rows: each step draws a task, then videos, then what the task makes of each video."""
     model = learner.model
@@ -130,7 +128,7 @@ def _run_rows(
         features = known or _features(model, clips, videos)
         return target_loss(model, packs, [features[video] for video in videos])
 
-    return train(model.parameters(), loss_of, plan, learner.metrics, stage)
+    return train(model.parameters(), loss_of, plan, learner.place)
 
 
 def _features(model: Any, clips: Mapping[str, Clip], videos: list[str]) -> dict[str, torch.Tensor]:
