@@ -5,7 +5,6 @@ mirrored picture shows, and one row of colours that tell whether the colour conv
 """
 
 from collections.abc import Mapping, Sequence
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -95,7 +94,7 @@ class Clip:
                 container.mux(stream.encode(self._frame(number)))
             container.mux(stream.encode())
             if sound:
-                container.mux(sound.encode(_silence()))
+                container.mux(sound.encode(silence()))
                 container.mux(sound.encode())
         return path
 
@@ -136,7 +135,8 @@ class Clip:
         return np.rot90(mirrored, -degrees // 90)
 
 
-def _silence() -> av.AudioFrame:
+def silence() -> av.AudioFrame:
+    """One second of it."""
     frame = av.AudioFrame.from_ndarray(np.zeros((1, 48_000), np.float32), format="fltp", layout="mono")
     frame.sample_rate = 48_000
     return frame

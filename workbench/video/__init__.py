@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 
 from workbench.schema import VideoPolicy
+from workbench.video.container import is_folder
 from workbench.video.container import sha256_of as sha256_of_file
 from workbench.video.folder import folder_files, sha256_of_folder
 from workbench.video.frames import Frames, VideoInfo
@@ -40,8 +41,8 @@ def sample_frames(path: str | Path, policy: VideoPolicy, limits: VideoLimits | N
 
 
 def sha256_of(path: str | Path) -> str:
-    """Hex SHA-256 of a video's content: of the file, or over names and contents of a folder's frames. Raises VideoError."""
-    return sha256_of_folder(folder_files(Path(path), None)) if Path(path).is_dir() else sha256_of_file(path)
+    """Hex SHA-256 of the file's content, or over the names and contents of a folder's frames. Raises VideoError."""
+    return sha256_of_folder(folder_files(Path(path), None)) if is_folder(path) else sha256_of_file(path)
 
 
 def make_preview(path: str | Path, out: str | Path, limits: VideoLimits | None = None) -> Path:

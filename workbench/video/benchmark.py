@@ -27,7 +27,7 @@ from workbench.video.sampling import wanted_positions
 from workbench.video.scan import Scan, scan_file
 
 ROUNDS = 3  # the median of this many is shown
-SAME = 1.0  # mean difference of two pictures, of 255: decoders round 10-bit colours differently, neighbours differ by more
+SAME = 1.0  # mean difference of two pictures, of 255: the decoders interpolate 10-bit colours differently
 
 Small = dict[int, np.ndarray]  # position -> every 4th pixel, so that hundreds of frames fit in memory
 

@@ -1,6 +1,8 @@
-"""Opening a video file with PyAV: local regular files only, of the few containers we read, and nothing they point at."""
+"""Opening a video file with PyAV: local regular files of the containers we read, and nothing that they point at."""
 
+import errno
 import hashlib
+import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,23 +29,38 @@ class Source(NamedTuple):
     container: InputContainer
     stream: VideoStream
 
+    @property
+    def codec(self) -> str:
+        """What the stream is coded in ("av1"), whichever decoder reads it ("libdav1d")."""
+        return self.stream.codec_context.codec.canonical_name
+
+
+def check_path(path: str | Path) -> None:
+    """Raises VideoError for what cannot be the path of a local file."""
+    text = str(path)
+    if not text or "\0" in text:
+        raise VideoError(f"video: got {text!r} as its path, expected the path of a file or folder.")
+    if re.match(r"[a-z0-9+.-]+://", text, re.IGNORECASE):
+        raise VideoError(f"video: got the address {text!r}, expected a local file. Download the video first.")
+
+
+def is_folder(path: str | Path) -> bool:
+    """Whether `path` is a folder of frames rather than a file. Raises VideoError for what is no path."""
+    check_path(path)
+    return Path(path).is_dir()
+
 
 def local_file(path: str | Path, limits: VideoLimits | None) -> Path:
     """The absolute path of an existing, regular, non-empty file within `limits.bytes`. Raises VideoError for all else.
 
-    An absolute path is also what keeps FFmpeg from reading a name such as `concat:a|b` or `http://..` as a protocol.
+    An absolute path is also what keeps FFmpeg from reading a name such as `concat:a|b` as a protocol.
     """
-    name = Path(path).name
-    if "\0" in str(path):
-        raise VideoError("video: got a path with a zero byte in it, expected the path of a file.")
-    file = Path(path).expanduser().absolute()
+    check_path(path)
+    name, file = Path(path).name, Path(path).absolute()
     try:
         status = file.stat()
     except OSError as error:
-        hint = "It looks like an address: download the video first." if "://" in str(path) else "Check the path."
-        raise VideoError(
-            f"{name}: no such local file ({error.strerror}). Expected a video file on this machine. {hint}"
-        ) from error
+        raise VideoError(f"{name}: no such file ({error.strerror}). Check the path of the video.") from error
     if not stat.S_ISREG(status.st_mode):
         raise VideoError(
             f"{name}: got a device, pipe or socket, expected a regular file. Save the video to a file first."
@@ -77,9 +94,11 @@ def open_video(file: Path, limits: VideoLimits | None = None) -> Iterator[Source
     except MemoryError:  # one of FFmpeg's errors, too, but not the file's fault
         raise
     except (av.FFmpegError, ValueError, OSError) as error:
-        reason = getattr(error, "strerror", None) or error
+        refused = getattr(error, "errno", None) == errno.EINVAL  # what a format off the whitelist gives
+        reason = "another kind of file" if refused else getattr(error, "strerror", None) or error
         raise VideoError(
-            f"{file.name}: cannot be opened as a video ({reason}). Expected a complete {READABLE}. Export or upload it again."
+            f"{file.name}: cannot be opened as a video ({reason}). Expected a complete {READABLE}. "
+            "Export or upload it again."
         ) from error
     with container:
         stream = _video_stream(file.name, container)

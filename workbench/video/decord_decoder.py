@@ -23,10 +23,10 @@ def has_decord() -> bool:
 def decord_rgb(file: Path, timeline: Timeline, wanted: list[int], shape: Shape) -> Iterator[tuple[int, np.ndarray]]:
     """The wanted frames (ascending) as (position, uint8 [height, width, 3]), turned upright by decord itself.
 
-    Plays the file from its start. Decord's random access (get_batch, indexing, skip_frames) gives other frames than asked
-    for in open groups of pictures, x265's default among them, and in MPEG-4 with B-frames; playing straight on is exact.
-    Raises VideoError when decord is not installed, cannot open or decode the file, counts other frames than the packets
-    tell, or would not mirror a mirrored picture.
+    Plays the file from its start: decord's random access (get_batch, indexing, skip_frames) gives other frames than
+    asked for in open groups of pictures, x265's default among them, and in MPEG-4 with B-frames.
+    Raises VideoError when decord is not installed, cannot open or decode the file, counts other frames than the
+    packets tell, or would not mirror a mirrored picture.
     """
     if not has_decord():
         raise VideoError(f"{file.name}: decord is not installed here. Use the decoder 'auto' or 'pyav'.")

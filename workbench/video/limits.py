@@ -9,8 +9,11 @@ GIBIBYTE = 1 << 30
 
 @dataclass(frozen=True)
 class VideoLimits:
-    """Limits on one file that nobody here made. Giving them to `probe`, `sample_frames` or `make_preview` also moves the
-    work into a worker process, which is stopped when it takes too long or too much memory."""
+    """Limits on one file that nobody here made.
+
+    Giving them to `probe`, `sample_frames` or `make_preview` also moves the work into a worker process, which is
+    stopped when it takes too long or too much memory.
+    """
 
     bytes: int = 4 * GIBIBYTE  # size of the file, or of all files of a folder
     seconds: float = 4 * 3600.0  # length of the video
@@ -31,8 +34,10 @@ def check_bytes(name: str, size: int, limits: VideoLimits | None) -> None:
 def check_pixels(name: str, width: int, height: int, limits: VideoLimits | None) -> None:
     """Raises VideoError for frames without area, or larger than `limits` allow."""
     if width <= 0 or height <= 0:
+        most = f" and at most {limits.pixels:,} pixels" if limits else ""
         raise VideoError(
-            f"{name}: got frames of {width}x{height}, expected a picture. The file is damaged: export it again."
+            f"{name}: got frames of no usable size ({width}x{height}), expected more than 0x0{most}. "
+            "The file is damaged or too large: export it again, smaller."
         )
     if limits is not None and width * height > limits.pixels:
         raise VideoError(

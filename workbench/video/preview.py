@@ -1,4 +1,4 @@
-"""A copy of a video that every browser plays: H.264 4:2:0 in an mp4 that starts at once, with the same times. No sound."""
+"""A copy of a video that every browser plays: H.264 4:2:0 in an mp4 that starts at once, same times, no sound."""
 
 from collections.abc import Iterator
 from fractions import Fraction
@@ -8,7 +8,7 @@ import av
 import numpy as np
 from av.video.reformatter import ColorRange, Colorspace
 
-from workbench.video.container import THREADS, open_video
+from workbench.video.container import THREADS, is_folder, open_video
 from workbench.video.folder import SECONDS_EACH, folder_files, open_picture
 from workbench.video.frames import VideoInfo
 from workbench.video.limits import VideoLimits
@@ -39,7 +39,7 @@ def write_preview(path: str | Path, out: str | Path, limits: VideoLimits | None)
     """Encode the whole video into `out` (an mp4): upright, at most 720 pixels long, each frame at its own time from 0,
     so that a second in the player is a second of `Frames.seconds`. Raises VideoError; `out` is then incomplete.
     """
-    pictures = _folder_pictures(Path(path), limits) if Path(path).is_dir() else _file_pictures(path, limits)
+    pictures = _folder_pictures(Path(path), limits) if is_folder(path) else _file_pictures(path, limits)
     with av.open(str(out), "w", format="mp4", options={"movflags": "+faststart"}) as container:
         stream = None
         for start, end, picture in pictures:

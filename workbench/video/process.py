@@ -1,4 +1,4 @@
-"""Decoding in a worker process with limits on wall clock and memory, which is gone when the call returns, however it does."""
+"""Decoding in a worker process with limits on wall clock and memory; it is gone when the call returns or raises."""
 
 import dataclasses
 import json
@@ -17,6 +17,7 @@ import psutil
 from workbench import errors
 from workbench.errors import VideoError
 from workbench.schema import VideoPolicy
+from workbench.video.container import check_path
 from workbench.video.frames import Frames, VideoInfo
 from workbench.video.limits import VideoLimits
 
@@ -45,8 +46,9 @@ def preview_in_worker(path: str | Path, out: Path, limits: VideoLimits) -> None:
 
 def _ask(request: dict[str, Any], limits: VideoLimits) -> tuple[dict[str, Any], np.ndarray | None]:
     """The worker's reply and, for frames, uint8 [n, height, width, 3]."""
+    check_path(request["path"])
     name = Path(request["path"]).name
-    request["path"] = os.path.abspath(os.path.expanduser(request["path"]))
+    request["path"] = os.path.abspath(request["path"])  # the worker starts in another folder
     line = json.dumps(request | {"limits": dataclasses.asdict(limits), "parent": os.getpid()}).encode() + b"\n"
     child = subprocess.Popen(
         [sys.executable, "-m", "workbench.video.worker"],

@@ -15,7 +15,7 @@ SKIPPING = {"h264", "hevc", "mpeg4"}
 
 
 class Run(NamedTuple):
-    """Packets `start` to `stop` (not included) in decode order: from a key frame to the last wanted picture of its group."""
+    """Packets `start` to `stop` (not included) in decode order: from a key frame to the last picture wanted with it."""
 
     start: int
     stop: int
@@ -23,11 +23,13 @@ class Run(NamedTuple):
 
 def all_frames(source: Source, timeline: Timeline) -> Iterator[tuple[int, VideoFrame]]:
     """Every frame that decodes, as (position in presentation order, frame). What does not decode is left out."""
+    frames = _decoded(source, video_packets(source))
+    if not timeline.exact:
+        yield from zip(range(timeline.frame_count), frames, strict=False)
+        return
     places = _places(timeline)
-    for count, frame in enumerate(_decoded(source, video_packets(source))):
-        if not timeline.exact and count < timeline.frame_count:
-            yield count, frame
-        elif frame.pts in places:
+    for frame in frames:
+        if frame.pts in places:
             yield places[frame.pts], frame
 
 
@@ -41,40 +43,37 @@ def grouped_frames(
     picture refers to are not decoded unless wanted.
     """
     places, wanted = _places(timeline), set(wanted)
-    context = source.stream.codec_context
-    if (
-        context.name != "h264"
-    ):  # H.264 in open groups counts a jump as an error; its decoder holds such frames back itself
-        context.options |= {"err_detect": "explode"}  # rather no frame than one with its references missing
     targets = set(np.flatnonzero(np.isin(timeline.positions, list(wanted))).tolist())
-    runs = _runs(timeline, sorted(targets))
-    skip = skip and context.name in SKIPPING
-    for run, packets in _packets_of(source, runs):
-        for frame in _run_frames(context, run, packets, targets if skip else None):
+    _refuse_missing_references(source)
+    whole = targets if skip and source.codec in SKIPPING else None
+    packets = enumerate(video_packets(source))
+    for run in _runs(timeline, sorted(targets)):
+        for frame in _run_frames(source.stream.codec_context, run, packets, whole):
             if places.get(frame.pts) in wanted:
                 yield places[frame.pts], frame
 
 
-def _packets_of(source: Source, runs: list[Run]) -> Iterator[tuple[Run, Iterator[av.Packet]]]:
-    """Each run with its packets; they must be used up before the next run is taken."""
-    numbered = enumerate(video_packets(source))
-    for run in runs:
-        yield run, (packet for _, packet in _between(numbered, run))
+def _refuse_missing_references(source: Source) -> None:
+    """Rather no frame than a wrong one, should a group not stand alone; the caller then decodes everything.
+
+    Not for H.264: there the start of an open group counts as an error, and the decoder itself holds back what is not
+    whole yet.
+    """
+    if source.codec != "h264":
+        source.stream.codec_context.options |= {"err_detect": "explode"}
 
 
-def _between(numbered: Iterator[tuple[int, av.Packet]], run: Run) -> Iterator[tuple[int, av.Packet]]:
-    for number, packet in numbered:
+def _run_frames(
+    context, run: Run, packets: Iterator[tuple[int, av.Packet]], whole: set[int] | None
+) -> Iterator[VideoFrame]:
+    """The frames of one run. With `whole`, of the pictures that no other refers to only these packets are decoded."""
+    for number, packet in packets:
         if number >= run.start:
-            yield number, packet
+            if whole is not None:
+                context.skip_frame = "DEFAULT" if number in whole else "NONREF"
+            yield from _decode(context, packet)
         if number + 1 == run.stop:
-            return
-
-
-def _run_frames(context, run: Run, packets: Iterator[av.Packet], targets: set[int] | None) -> Iterator[VideoFrame]:
-    for number, packet in enumerate(packets, run.start):
-        if targets is not None:
-            context.skip_frame = "DEFAULT" if number in targets else "NONREF"
-        yield from _decode(context, packet)
+            break
     yield from _decode(context, None)
     context.flush_buffers()
 

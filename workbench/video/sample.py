@@ -9,7 +9,7 @@ from av import VideoFrame
 
 from workbench.errors import VideoError
 from workbench.schema import VideoPolicy
-from workbench.video.container import open_video, sha256_of
+from workbench.video.container import is_folder, open_video, sha256_of
 from workbench.video.decord_decoder import decord_rgb
 from workbench.video.folder import probe_folder, sample_folder
 from workbench.video.frames import Frames, VideoInfo
@@ -27,13 +27,14 @@ Pictures = dict[int, np.ndarray]  # position -> uint8 [height, width, 3]
 
 def probe_path(path: str | Path, limits: VideoLimits | None) -> VideoInfo:
     """What a video file or a folder of frames holds. Raises VideoError."""
-    return probe_folder(Path(path), limits) if Path(path).is_dir() else _probe_file(path, limits)
+    return probe_folder(Path(path), limits) if is_folder(path) else _probe_file(path, limits)
 
 
 def sample_path(path: str | Path, policy: VideoPolicy, limits: VideoLimits | None) -> Frames:
     """The frames of a video file or a folder that `policy` asks for. Raises VideoError."""
-    folder = Path(path).is_dir()
-    return sample_folder(Path(path), policy, limits) if folder else _sample_file(path, policy, limits)
+    if is_folder(path):
+        return sample_folder(Path(path), policy, limits)
+    return _sample_file(path, policy, limits)
 
 
 def _probe_file(path: str | Path, limits: VideoLimits | None) -> VideoInfo:

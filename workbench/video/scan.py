@@ -26,7 +26,7 @@ class Scan(NamedTuple):
 
 
 def scan_file(path: str | Path, limits: VideoLimits | None) -> Scan:
-    """Read all packets and decode one frame. Raises VideoError for a file that is no video, or not one to decode here."""
+    """Read all packets and decode one frame. Raises VideoError for a file that is no video or cannot be decoded."""
     file = local_file(path, limits)
     with open_video(file, limits) as source:
         timeline = read_timeline(source)
@@ -38,7 +38,7 @@ def scan_file(path: str | Path, limits: VideoLimits | None) -> Scan:
             file=file,
             limits=limits,
             container=source.container.format.name,
-            codec=source.stream.codec_context.name,
+            codec=source.codec,
             timeline=timeline,
             shape=shape_of(frame, source.stream.sample_aspect_ratio),
             pixel_format=frame.format.name,
@@ -50,6 +50,7 @@ def _first_frame(source: Source, timeline: Timeline) -> VideoFrame:
     for _, frame in all_frames(source, timeline):
         return frame
     raise VideoError(
-        f"{source.name}: none of its {timeline.frame_count:,} frames could be decoded as {source.stream.codec_context.name}. "
-        "The video is encrypted, damaged or of an unknown kind; expected a plain one, e.g. an H.264 mp4. Export it again."
+        f"{source.name}: none of its {timeline.frame_count:,} frames could be decoded as {source.codec}; "
+        "it is encrypted, damaged or of an unknown kind. "
+        "Expected a plain video, e.g. an H.264 mp4: export it again."
     )

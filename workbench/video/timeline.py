@@ -1,5 +1,6 @@
 """When each frame is shown, from the packets alone: demuxing is fast, and a header's frame count is only a claim."""
 
+from collections.abc import Iterator
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -48,7 +49,7 @@ def read_timeline(source: Source) -> Timeline:
     order = np.argsort(pts[shown], kind="stable")
     ticks = pts[shown][order]
     container = source.container.format.name
-    exact = len(np.unique(ticks)) == len(ticks) and (container, source.stream.codec_context.name) not in UNORDERED
+    exact = len(np.unique(ticks)) == len(ticks) and (container, source.codec) not in UNORDERED
     positions = np.full(len(pts), -1)
     positions[np.flatnonzero(shown)[order]] = np.arange(len(order))
     base = source.stream.time_base
@@ -60,12 +61,14 @@ def read_timeline(source: Source) -> Timeline:
     return Timeline(pts, keys.astype(bool), positions, seconds, duration, exact)
 
 
-def video_packets(source: Source):
+def video_packets(source: Source) -> Iterator[av.Packet]:
     """Packets of the stream that hold data, in decode order. Ends where a damaged file cannot be read on."""
     packets = source.container.demux(source.stream)
     while True:
         try:
             packet = next(packets)
+        except MemoryError:  # one of FFmpeg's errors, too, but not an end of the file
+            raise
         except (StopIteration, av.FFmpegError):
             return
         if packet.size:
@@ -75,21 +78,20 @@ def video_packets(source: Source):
 def _packet_rows(source: Source) -> list[tuple[int, bool, bool, int]]:
     """(time, is key, is shown, duration) of each packet; without its own time a packet is shown when it is decoded."""
     rows, clock = [], 0
-    hidden = _is_hidden_vp8 if source.stream.codec_context.name == "vp8" else _is_never_hidden
+    is_vp8 = source.codec == "vp8"
     for packet in video_packets(source):
+        if packet.has_sidedata("encryption_info"):
+            raise VideoError(f"{source.name}: the video is encrypted (DRM), expected an open file. Use an open copy.")
         time = packet.pts if packet.pts is not None else packet.dts if packet.dts is not None else clock
         clock = time + (packet.duration or 1)
-        rows.append((time, packet.is_keyframe, not packet.is_discard and not hidden(packet), packet.duration or 0))
+        shown = not packet.is_discard and not (is_vp8 and _is_hidden_in_vp8(packet))
+        rows.append((time, packet.is_keyframe, shown, packet.duration or 0))
     return rows
 
 
-def _is_hidden_vp8(packet: av.Packet) -> bool:
-    """VP8's alternative reference frames travel in packets of their own: bit 4 of the frame tag is show_frame (RFC 6386, 9.1)."""
+def _is_hidden_in_vp8(packet: av.Packet) -> bool:
+    """Alternative reference frames travel in packets of their own; bit 4 of a packet is show_frame (RFC 6386, 9.1)."""
     return not memoryview(packet)[0] >> 4 & 1
-
-
-def _is_never_hidden(packet: av.Packet) -> bool:
-    return False
 
 
 def _spacing(seconds: np.ndarray, source: Source) -> float:

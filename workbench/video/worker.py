@@ -82,11 +82,12 @@ def _wait_for_end_of_input() -> None:
 
 
 def _cap_memory(limit: int) -> None:
-    """One huge allocation fails at once instead of being noticed by the parent's watch. Linux counts what is meant."""
+    """A backstop for what grows faster than the parent looks. It lies above the limit that the parent watches, because
+    a decoder whose allocation fails reports damage, and damage would be answered with neighbouring frames."""
     if sys.platform == "linux":
         import resource
 
-        resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+        resource.setrlimit(resource.RLIMIT_DATA, (2 * limit, 2 * limit))
 
 
 if __name__ == "__main__":
