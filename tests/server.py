@@ -20,7 +20,7 @@ rules:
   - contains: slowly
     reply: <thinking>It took its time.</thinking><score>3</score>
     probs: {"1": 0.05, "2": 0.15, "3": 0.5, "4": 0.2, "5": 0.1}
-    delay_seconds: 4
+    delay_seconds: 2
   - where: {instruction: ramble}
     reply: It is rather good <img src=x onerror="window.pwned = true">.
   - where: {instruction: break}

@@ -1,7 +1,9 @@
 """The served page from outside: the /judge endpoint, what it refuses, and what the server hands out."""
 
+import shlex
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -45,8 +47,6 @@ def test_judge_compares_in_both_orders(served):
 
 
 def test_the_command_it_gives_repeats_the_verdict(served, tmp_path):
-    import shlex
-
     answer = ask(served, responses=["It's a 'circle'; $HOME"], seed=5, temperature=0.5)
     words = shlex.split(answer["command"])
     again = subprocess.run([sys.executable, *words[1:], f"--out={tmp_path / 'again'}"], cwd=ROOT, check=False)
@@ -74,6 +74,18 @@ def test_a_file_that_is_no_video_is_one_clear_error(served):
     with pytest.raises(AppError, match="notes.mp4"):
         ask(served, responses=["a"], video=handle_file(str(folder / "notes.mp4")))
     assert ask(served, responses=["a"])["judgments"][0]["status"] == "scored"
+
+
+def test_two_users_queue_for_the_one_judge(served):
+    client, _, judge, folder = served
+    video = handle_file(str(folder / "clip.mp4"))
+    started = time.monotonic()
+    jobs = [
+        client.submit(instruction=f"slowly {number}", responses=["a"], video=video, judge=judge, api_name="/judge")
+        for number in (1, 2)
+    ]
+    assert [job.result(60)["judgments"][0]["score"] for job in jobs] == [3.0, 3.0]
+    assert time.monotonic() - started >= 4  # each takes two seconds of the judge, one after the other
 
 
 def test_failures_are_values(served):

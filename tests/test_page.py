@@ -1,4 +1,4 @@
-"""The page's plain functions: forms, cards, figures, commands, receipts. No server runs here; tests/test_app.py has one."""
+"""The page's plain functions: forms, cards, figures, commands, receipts; tests/test_app.py runs the server."""
 
 import itertools
 import shlex
@@ -24,6 +24,7 @@ from workbench.page.receipt import receipt_table, repeat_command
 from workbench.page.resident import ResidentJudge
 from workbench.page.stages import Finished, Stage, stages_of
 from workbench.page.upload import accept_upload
+from workbench.page.verbatim import verbatim
 from workbench.page.verdict import judge_form
 from workbench.page.verdict_card import excerpt, pair_card, ranking_card, score_card
 from workbench.prompts import load_prompt
@@ -89,8 +90,8 @@ def test_ratings_are_told_apart_with_any_colour_vision(vision):
 
 
 @pytest.mark.parametrize(("score", "low", "high", "colour"), [
-    (1, 1, 5, RATING_ANCHORS[0]), (3, 1, 5, RATING_ANCHORS[2]), (5, 1, 5, RATING_ANCHORS[4]), (0, 0, 10, RATING_ANCHORS[0]),
-    (5, 0, 10, RATING_ANCHORS[2]), (99, 1, 5, RATING_ANCHORS[4]), (-9, 1, 5, RATING_ANCHORS[0]),
+    (1, 1, 5, RATING_ANCHORS[0]), (3, 1, 5, RATING_ANCHORS[2]), (5, 1, 5, RATING_ANCHORS[4]),
+    (0, 0, 10, RATING_ANCHORS[0]), (5, 0, 10, RATING_ANCHORS[2]), (99, 1, 5, RATING_ANCHORS[4]), (-9, 1, 5, RATING_ANCHORS[0]),
 ])  # fmt: skip
 def test_rating_colour_spans_any_scale(score, low, high, colour):
     assert rating_colour(score, low, high) == colour
@@ -113,7 +114,8 @@ COMPARE = "pairwise"
     (replace(COMPLETE, judge=" "), "Almost there: choose a judge."),
     (replace(COMPLETE, mode=COMPARE), "Almost there: give one more response."),
     (replace(COMPLETE, mode=COMPARE, responses=()), "Almost there: give two responses."),
-    (replace(COMPLETE, mode=COMPARE, responses=("a", "b", "c")), "Almost there: remove one response (“Compare two” takes 2)."),
+    (replace(COMPLETE, mode=COMPARE, responses=("a", "b", "c")),
+     "Almost there: remove one response (“Compare two” takes 2)."),
     (replace(COMPLETE, mode="ranking", responses=("a", "", "b")), "Almost there: give one more response."),
 ])  # fmt: skip
 def test_everything_missing_is_said_at_once(form, sentence):
@@ -192,6 +194,7 @@ def test_whatever_others_wrote_is_escaped():
         receipt_table([judgment(score=1.0, settings={**SETTINGS, "judge": {EVIL: EVIL}})], {EVIL: EVIL}, EVIL),
         show.error_note(InputError(EVIL)),
         show.working(EVIL, 1.0),
+        verbatim(EVIL, EVIL),
     ]
     for card in cards:
         assert "<img" not in card and "&lt;img" in card
@@ -395,9 +398,12 @@ def test_a_verdict_is_out_of_date_until_the_form_is_what_was_judged():
 
 def test_examples_are_read_with_their_videos(tmp_path):
     (tmp_path / "examples.json").write_text(
-        '[{"title": "T", "video": "v.mp4", "instruction": "i", "responses": ["a", "b"], "ratings": [5, 2]}]'
+        '[{"title": "T", "video": "v.mp4", "instruction": "i", "responses": ["a", "b"], "mode": "pairwise",'
+        ' "ratings": [5, 2]}]'
     )
-    assert load_examples(tmp_path) == (Example("T", str((tmp_path / "v.mp4").resolve()), "i", ("a", "b"), "", (5, 2)),)
+    assert load_examples(tmp_path) == (
+        Example("T", str((tmp_path / "v.mp4").resolve()), "i", ("a", "b"), "pairwise", (5, 2)),
+    )
     assert load_examples(tmp_path / "nowhere") == ()
 
 

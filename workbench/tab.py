@@ -1,5 +1,6 @@
 """The Judge tab: a form on the left, the verdict on the right. It only lays out, calls and shows."""
 
+from functools import partial
 from pathlib import Path
 
 import gradio as gr
@@ -88,8 +89,7 @@ def _wire_video(form: FormPanel) -> None:
 
 def _wire_examples(form: FormPanel, pills: list[gr.Button]) -> None:
     for pill, example in zip(pills, load_examples(), strict=True):
-        fill = lambda mode, example=example: forms.with_example(form, example, mode)  # noqa: E731
-        pill.click(fill, form.mode, _filled(form), **QUIET)
+        pill.click(partial(forms.with_example, form, example), None, _filled(form), **QUIET)
 
 
 def _filled(form: FormPanel) -> list:
@@ -125,8 +125,8 @@ def _wire_verdict(
 
     after(gr.on([start.click, form.instruction.submit, *(response.submit for response in form.responses)], **judging))
     for example in load_examples()[:1]:
-        fill = lambda mode: forms.with_example(form, example, mode)  # noqa: B023, E731 (there is one)
-        after(result.try_example.click(fill, form.mode, _filled(form), **QUIET).then(**judging))
+        fill = result.try_example.click(partial(forms.with_example, form, example), None, _filled(form), **QUIET)
+        after(fill.then(**judging))
     gr.on([component.change for component in form.inputs], **stale, trigger_mode="always_last")
 
 

@@ -9,13 +9,13 @@ EXAMPLES_FOLDER = Path(__file__).parents[1] / "examples"
 
 
 class Example(NamedTuple):
-    """One example. `ratings` are the known ratings of the responses, in their order; empty when none are known."""
+    """One example, judged without a reference. `ratings` are those its responses deserve, empty when not known."""
 
     title: str
     video: str
     instruction: str
     responses: tuple[str, ...]
-    reference: str = ""
+    mode: str = "pointwise"
     ratings: tuple[float, ...] = ()
 
 
@@ -31,7 +31,7 @@ def load_examples(folder: Path = EXAMPLES_FOLDER) -> tuple[Example, ...]:
 def _example(row: dict, folder: Path) -> Example:
     responses, ratings = tuple(row["responses"]), tuple(row.get("ratings") or ())
     video = str((folder / row["video"]).resolve())
-    return Example(row["title"], video, row["instruction"], responses, row.get("reference") or "", ratings)
+    return Example(row["title"], video, row["instruction"], responses, row.get("mode", "pointwise"), ratings)
 
 
 def known_rating(instruction: str, response: str) -> float | None:

@@ -76,21 +76,22 @@ def distribution_figure(info: Sequence[Distribution]) -> go.Figure:
     titles = [panel.title for panel in info]
     figure = make_subplots(rows, columns, subplot_titles=titles, vertical_spacing=between / inside if rows > 1 else 0)
     for number, panel in enumerate(info):
-        _add_panel(figure, panel, number // columns + 1, number % columns + 1)
+        _add_panel(figure, panel, number // columns + 1, number % columns + 1, roomy=columns == 1)
     # Subplot titles are plain annotations with a size of their own.
     figure.update_annotations(font_size=13)
     return figure.update_layout(template=template(), height=inside + between, dragmode=False)
 
 
-def _add_panel(figure: go.Figure, panel: Distribution, row: int, column: int) -> None:
+def _add_panel(figure: go.Figure, panel: Distribution, row: int, column: int, roomy: bool) -> None:
     percents = [f"{share:.0%}" if share >= 0.01 or share == 0 else "<1%" for share in panel.shares]
     bars = go.Bar(
         x=list(panel.labels), y=list(panel.shares), text=percents, textposition="outside", cliponaxis=False,
         marker={"color": list(panel.colours), "line": {"width": 0}}, hovertemplate="%{x}: %{y:.1%}<extra></extra>",
     )  # fmt: skip
     figure.add_trace(bars, row=row, col=column)
-    rating = panel.expected is not None
-    axis = f"rating, higher is better; expected {panel.expected:.1f}" if rating else "response preferred"
+    axis = "response preferred"
+    if panel.expected is not None:
+        axis = f"rating{', higher is better' if roomy else ''}; expected {panel.expected:.1f}"
     figure.update_xaxes(type="category", title={"text": axis, "font": {"size": 12}}, row=row, col=column)
     figure.update_yaxes(visible=False, range=[0, 1.18], row=row, col=column)
 

@@ -203,13 +203,12 @@ def with_mode(panel: FormPanel, mode: str, count: int) -> dict:
     return {panel.mode: gr.update(info=MODES[mode].help)} | with_response_rows(panel, max(count, MODES[mode].least))
 
 
-def with_example(panel: FormPanel, example: Example, mode: str) -> dict:
-    """Fill in an example; a mode that does not take that many responses gives way to scoring."""
+def with_example(panel: FormPanel, example: Example) -> dict:
+    """Fill in an example and the way it is meant to be judged."""
     count = len(example.responses)
-    fits = MODES[mode].least <= count <= MODES[mode].most
     texts = [*example.responses, *[""] * (MOST_RESPONSES - count)]
-    filled = {panel.instruction: example.instruction, panel.reference: example.reference, panel.description: "",
-              panel.mode: mode if fits else "pointwise", panel.video: example.video}  # fmt: skip
+    filled = {panel.instruction: example.instruction, panel.reference: "", panel.description: ""}
+    filled |= {panel.mode: gr.update(value=example.mode, info=MODES[example.mode].help), panel.video: example.video}
     filled |= with_player(panel, example.video, "") | dict(zip(panel.responses, texts, strict=True))
     return filled | with_response_rows(panel, count)
 

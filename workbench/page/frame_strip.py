@@ -50,7 +50,7 @@ def _frame_button(frames: Frames, position: int) -> str:
     label = escape(f"Frame {position + 1} of {len(frames)}, at {seconds:.2f} seconds: show in the player", quote=True)
     return (
         f'<button type="button" class="vj-frame" data-seconds="{seconds:.4f}" aria-label="{label}">'
-        f'<img src="{thumbnail(frames.images[position])}" alt="" loading="lazy"><span>{seconds:.2f} s</span></button>'
+        f'<img src="{thumbnail(frames.images[position])}" alt=""><span>{seconds:.2f} s</span></button>'
     )
 
 

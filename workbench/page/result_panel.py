@@ -9,6 +9,7 @@ import gradio as gr
 from workbench.page import show
 from workbench.page.frame_strip import SEEK_SCRIPT, frame_strip
 from workbench.page.receipt import receipt_table, verdict_json
+from workbench.page.verbatim import COPY_SCRIPT, verbatim
 from workbench.page.verdict import PageVerdict
 
 
@@ -25,10 +26,10 @@ class ResultPanel(NamedTuple):
     frames: gr.HTML
     receipt: gr.HTML
     which: gr.Dropdown
-    prompt: gr.Textbox
-    reply: gr.Textbox
-    command: gr.Textbox
-    json: gr.Textbox
+    prompt: gr.HTML
+    reply: gr.HTML
+    command: gr.HTML
+    json: gr.HTML
     download: gr.DownloadButton
     judged: gr.State
     asked: gr.State
@@ -60,20 +61,17 @@ def _behind():
             receipt = gr.HTML()
         with gr.Tab("Prompt and reply"):
             which = gr.Dropdown(label="Request", visible=False)
-            prompt = _text("The exact prompt", lines=10)
-            reply = _text("The reply, word for word", lines=4)
+            prompt, reply = _verbatim(), _verbatim()
         with gr.Tab("Command"):
-            command = _text("Repeats this verdict on the command line", lines=4)
+            command = _verbatim()
         with gr.Tab("JSON"):
-            json = _text("Item and judgments", lines=12)
-            download = gr.DownloadButton("Download JSON", size="sm")
+            json = _verbatim()
+            download = gr.DownloadButton("Download JSON", size="sm", elem_classes="vj-quiet")
     return receipt, which, prompt, reply, command, json, download
 
 
-def _text(label: str, lines: int) -> gr.Textbox:
-    return gr.Textbox(
-        label=label, lines=lines, max_lines=24, interactive=False, buttons=["copy"], elem_classes="vj-mono"
-    )
+def _verbatim() -> gr.HTML:
+    return gr.HTML(js_on_load=COPY_SCRIPT)
 
 
 def with_verdict(panel: ResultPanel, verdict: PageVerdict) -> dict:
@@ -90,8 +88,8 @@ def with_verdict(panel: ResultPanel, verdict: PageVerdict) -> dict:
         panel.figure: gr.update(value=figure, visible=figure is not None),
         panel.frames: frame_strip(verdict.frames),
         panel.receipt: receipt_table(verdict.judgments, verdict.report, verdict.folder),
-        panel.command: verdict.command,
-        panel.json: record,
+        panel.command: verbatim("Repeats this verdict on the command line", verdict.command),
+        panel.json: verbatim("Item and judgments", record),
         panel.download: gr.update(value=_as_file(record, verdict.folder.name)),
         panel.judged: verdict.form,
         panel.asked: verdict.asked,
@@ -108,7 +106,11 @@ def with_request(panel: ResultPanel, asked, number: int) -> dict:
     """Show one of the requests behind a verdict; nothing when the judge was never asked."""
     if not asked:
         return {panel.prompt: "", panel.reply: ""}
-    return {panel.prompt: asked[number].prompt, panel.reply: asked[number].reply}
+    prompt, reply = asked[number].prompt, asked[number].reply
+    return {
+        panel.prompt: verbatim("The exact prompt", prompt),
+        panel.reply: verbatim("The reply, word for word", reply),
+    }
 
 
 def _as_file(text: str, name: str) -> str:

@@ -8,9 +8,10 @@ import plotly.graph_objects as go
 from workbench.page.examples import known_rating
 from workbench.page.figures import distribution_figure, distributions
 from workbench.page.form import JudgeForm
-from workbench.page.ratings import RATING_ANCHORS, ink_on
+from workbench.page.ratings import RATING_ANCHORS, ink_on, rating_colour
 from workbench.page.verdict import PageVerdict
-from workbench.page.verdict_card import pair_card, ranking_card, score_card
+from workbench.page.verdict_card import letter_of, pair_card, ranking_card, score_card
+from workbench.schema import Judgment
 
 
 def cards(verdict: PageVerdict) -> str:
@@ -21,12 +22,38 @@ def cards(verdict: PageVerdict) -> str:
     elif not form.scores:
         shown = [pair_card(judgments, verdict.item.responses)]
     else:
-        low, high = verdict.prompt.form.low, verdict.prompt.form.high
-        shown = [
-            score_card(judgment, title, response, low=low, high=high, known=known_rating(form.instruction, response))
-            for judgment, title, response in zip(judgments, verdict.titles, verdict.item.responses, strict=True)
-        ]
+        shown = [overview(verdict), *_score_cards(verdict)]
     return f'<div class="vj-cards" aria-live="polite">{"".join(shown)}</div>'
+
+
+def _score_cards(verdict: PageVerdict) -> list[str]:
+    scale, instruction = verdict.prompt.form, verdict.item.instruction
+    judged = zip(verdict.judgments, verdict.titles, verdict.item.responses, strict=True)
+    return [
+        score_card(judgment, title, text, low=scale.low, high=scale.high, known=known_rating(instruction, text))
+        for judgment, title, text in judged
+    ]
+
+
+def overview(verdict: PageVerdict) -> str:
+    """All scores in one line, when there are several."""
+    if len(verdict.judgments) < 2:
+        return ""
+    scale = verdict.prompt.form
+    chips = "".join(
+        f"<li>{letter_of(place)} {_score_chip(judgment, scale.low, scale.high)}</li>"
+        for place, judgment in enumerate(verdict.judgments)
+    )
+    said = f'<p class="vj-sub">of {scale.high}, higher is better</p>'
+    return f'<section class="vj-overview" aria-label="All scores"><ul>{chips}</ul>{said}</section>'
+
+
+def _score_chip(judgment: Judgment, low: int, high: int) -> str:
+    if judgment.score is None:
+        return '<span class="vj-chip vj-none">none</span>'
+    colour = rating_colour(judgment.score, low, high)
+    style = f"background:{colour};color:{ink_on(colour)}"
+    return f'<span class="vj-chip" style="{style}">{judgment.score:.3g}</span>'
 
 
 def figure(verdict: PageVerdict) -> go.Figure | None:
@@ -38,8 +65,8 @@ def figure(verdict: PageVerdict) -> go.Figure | None:
 
 
 def notes(verdict: PageVerdict) -> str:
-    """What must be said beside the verdict: the judge's domain, and that a control saw no video."""
-    said = []
+    """What must be said beside the verdict: who judged, what it does not know, and that a control saw no video."""
+    said = [f'<p class="vj-sub vj-by">{escape(judged_by(verdict))}</p>']
     if verdict.limits_said:
         limits = escape(" ".join(verdict.limits_said))
         said.append(note(f"<strong>What this judge knows.</strong> {limits}", "warn"))
@@ -52,6 +79,15 @@ def notes(verdict: PageVerdict) -> str:
             )
         )
     return "".join(said)
+
+
+def judged_by(verdict: PageVerdict) -> str:
+    """Judge, device and time in a sentence."""
+    device = verdict.report.get("device")
+    seconds = sum(judgment.usage.get("generate_seconds", 0.0) for judgment in verdict.judgments)
+    count = len(verdict.judgments)
+    where = f" on {device}" if device else ""
+    return f"Judged by {verdict.form.judge.strip()}{where}: {count} verdict{'s' * (count > 1)} in {seconds:.1f} s."
 
 
 def note(html: str, kind: str = "") -> str:

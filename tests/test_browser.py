@@ -1,0 +1,264 @@
+"""The page in a real browser: main path, both orders, seeking, staleness, errors in place, escaping, widths, modes.
+
+Needs playwright and a Chromium (named by CHROMIUM, or on the PATH); skips, saying so, where there is none.
+Screenshots are left in artefacts/.
+"""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.clips import Clip
+from tests.server import ROOT, serving
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+CHROMIUM = os.environ.get("CHROMIUM") or next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None
+)
+pytestmark = pytest.mark.skipif(not CHROMIUM, reason="no Chromium found; install one or set CHROMIUM to its path")
+
+ARTEFACTS = ROOT / "artefacts"
+SECONDS = 30_000  # milliseconds a thing may take to appear on a busy machine
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("browser")
+    Clip(size=(256, 144)).write(folder / "clip.mp4")
+    Clip(codec="mpeg4", size=(256, 144)).write(folder / "old.avi")
+    (folder / "notes.mp4").write_text("this is a text file")
+    with serving(folder) as (address, judge):
+        yield address, judge, folder
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with playwright.sync_playwright() as engine:
+        yield engine.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+
+
+class Reader:
+    """Somebody at the page, with what they would do."""
+
+    def __init__(self, browser, served, width=1280, dark=False):
+        address, self.judge, self.folder = served
+        scheme = "dark" if dark else "light"
+        self.page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+        self.page.set_default_timeout(SECONDS)
+        self.asked_elsewhere: list[str] = []
+        self.page.on("request", lambda request: self._note(request.url, address))
+        self.page.goto(address)
+        self.page.wait_for_selector("#vj-judge")
+
+    def _note(self, url: str, address: str) -> None:
+        if not url.startswith((address, "data:", "blob:")):
+            self.asked_elsewhere.append(url)
+
+    def upload(self, name: str) -> None:
+        self.page.set_input_files("#vj-video input[type=file]", str(self.folder / name))
+
+    def fill(self, instruction: str, *responses: str, mode: str = "") -> None:
+        for number, response in enumerate(responses):
+            field = f"#vj-response-{'ABCDEF'[number]} textarea"
+            if not self.page.is_visible(field):
+                self.page.click("#vj-add")
+            self.page.fill(field, response)
+        if mode:
+            self.page.get_by_label(mode, exact=True).check()
+        self.page.fill("#vj-instruction textarea", instruction)
+
+    def choose_judge(self, spec: str = "") -> None:
+        field = self.page.locator("#vj-judge-spec input")
+        field.fill(spec or self.judge)
+        field.press("Enter")
+
+    def ask(self) -> None:
+        """Press Judge and wait for a new verdict."""
+        self.page.click("#vj-judge")
+        self.page.wait_for_selector(".vj-work")
+        self.page.wait_for_selector(".vj-work", state="detached")
+        self.page.wait_for_selector(".vj-card")
+
+    def ready(self, *responses: str, instruction: str = "What happens?", mode: str = "") -> None:
+        self.upload("clip.mp4")
+        self.page.wait_for_selector("#vj-player video")
+        self.fill(instruction, *responses, mode=mode)
+        self.choose_judge()
+
+    def keep(self, name: str) -> None:
+        """Leave a screenshot of the whole page."""
+        ARTEFACTS.mkdir(exist_ok=True)
+        self.page.wait_for_timeout(600)  # figures draw themselves after their data came
+        self.page.screenshot(path=ARTEFACTS / f"{name}.png", full_page=True)
+
+    def text(self, selector: str) -> str:
+        return self.page.inner_text(selector)
+
+
+@pytest.fixture
+def reader(browser, served):
+    reader = Reader(browser, served)
+    yield reader
+    reader.page.close()
+
+
+def test_an_empty_form_says_everything_that_is_missing(reader):
+    reader.page.click("#vj-judge")
+    reader.page.wait_for_selector("#vj-message .vj-note")
+    assert "add a video, write the instruction and give a response" in reader.text("#vj-message")
+    reader.keep("missing")
+
+
+def test_the_main_path_and_nothing_is_asked_of_the_network(reader):
+    reader.ready("A circle moves.")
+    reader.ask()
+    assert "4 of 5, higher is better" in reader.text(".vj-card") and "expected 3.8" in reader.text(".vj-card")
+    reader.page.wait_for_selector(".vj-figure .barlayer .point")
+    assert reader.page.locator(".vj-figure .barlayer .point").count() == 5
+    assert reader.page.locator(".vj-frame").count() == 8
+    reader.page.get_by_role("tab", name="Prompt and reply").click()
+    assert "A circle moves." in reader.page.get_by_label("The exact prompt", exact=True).inner_text()
+    assert "<score>4</score>" in reader.page.get_by_label("The reply, word for word", exact=True).inner_text()
+    reader.page.get_by_role("tab", name="Command").click()
+    assert (
+        "python -m workbench judge"
+        in reader.page.get_by_label("Repeats this verdict on the command line", exact=True).inner_text()
+    )
+    reader.page.get_by_role("tab", name="JSON").click()
+    with reader.page.expect_download() as download:
+        reader.page.get_by_text("Download JSON").click()
+    assert '"judgments"' in Path(download.value.path()).read_text()
+    assert reader.asked_elsewhere == []
+    reader.keep("result")
+
+
+def test_a_frame_sends_the_player_to_its_second(reader):
+    reader.ready("A circle moves.")
+    reader.ask()
+    for number in (5, 2, 2):
+        reader.page.evaluate("document.querySelector('#vj-player video').currentTime = 0")
+        frame = reader.page.locator(".vj-frame").nth(number)
+        seconds = float(frame.get_attribute("data-seconds"))
+        frame.focus()
+        reader.page.keyboard.press("Enter")
+        place = "document.querySelector('#vj-player video').currentTime"
+        reader.page.wait_for_function(f"Math.abs({place} - {seconds}) < 0.1")
+
+
+def test_model_text_is_shown_and_never_run(reader):
+    reader.ready("A circle moves.")
+    reader.ask()
+    assert '<img src=x onerror="window.pwned = true">' in reader.text(".vj-card")
+    reader.fill("ramble")
+    reader.ask()
+    assert "no verdict" in reader.text(".vj-card h3").lower() and "of 5" not in reader.text(".vj-card")
+    assert '<img src=x onerror="window.pwned = true">' in reader.text(".vj-raw")
+    assert reader.page.evaluate("window.pwned") is None
+    reader.keep("unparsed")
+
+
+def test_a_pair_is_judged_in_both_orders(reader):
+    reader.ready("one", "two", mode="Compare two, with reasons")
+    reader.ask()
+    card = reader.text(".vj-card")
+    assert "Inconsistent" in card and "prefers A" in card and "prefers B" in card
+    reader.keep("pair")
+
+
+def test_responses_can_be_added_taken_out_and_ranked(reader):
+    reader.ready("first", "second", "third", "fourth", mode="Rank")
+    reader.page.click("text=Remove B")
+    reader.page.wait_for_function("document.querySelector('#vj-response-B textarea').value === 'third'")
+    reader.ask()
+    assert "Best first." in reader.text(".vj-card")
+
+
+def test_a_verdict_goes_out_of_date_and_comes_back(reader):
+    reader.ready("A circle moves.")
+    reader.ask()
+    assert reader.page.locator(".vj-stale-mark").count() == 0
+    reader.page.fill("#vj-instruction textarea", "Something else?")
+    reader.page.wait_for_selector(".vj-stale-mark")
+    assert "the instruction" in reader.text("#vj-stale")
+    reader.keep("stale")
+    reader.page.fill("#vj-instruction textarea", "What happens?")
+    reader.page.wait_for_selector(".vj-stale-mark", state="detached")
+
+
+def test_a_long_job_says_how_far_it_is(reader):
+    reader.ready("A circle moves.", instruction="slowly")
+    reader.page.click("#vj-judge")
+    reader.page.wait_for_selector(".vj-work >> text=Judging")
+    reader.keep("working")
+    reader.page.wait_for_selector(".vj-card")
+    assert "3 of 5" in reader.text(".vj-card")
+
+
+def test_a_failing_judge_is_no_low_score(reader):
+    reader.ready("A circle moves.", instruction="break")
+    reader.ask()
+    assert "failed" in reader.text(".vj-card h3") and "out of memory" in reader.text(".vj-card")
+
+
+def test_a_text_file_as_video_is_one_error_in_place_and_the_page_lives(reader):
+    reader.upload("notes.mp4")
+    reader.page.wait_for_selector(".vj-note.error")
+    assert "notes.mp4" in reader.text(".vj-note.error")
+    reader.keep("no-video")
+    reader.ready("A circle moves.")
+    assert reader.page.locator(".vj-note.error").count() == 0
+    reader.ask()
+
+
+def test_a_video_that_browsers_cannot_play_gets_a_preview(reader):
+    reader.upload("old.avi")
+    reader.page.wait_for_selector("#vj-player video")
+    reader.page.wait_for_function("document.querySelector('#vj-player video').videoWidth > 0")
+    assert "the judge reads your original" in reader.page.inner_text(".vj-panel")
+
+
+def test_an_unknown_judge_names_the_known_ones(reader):
+    reader.ready("A circle moves.")
+    reader.choose_judge("nobody")
+    reader.page.click("#vj-judge")
+    reader.page.wait_for_selector("#vj-message .vj-note.error")
+    assert "embedded" in reader.text("#vj-message")
+
+
+def test_everything_is_reached_by_keyboard(reader):
+    reader.ready("A circle moves.")
+    reached = set()
+    reader.page.focus("#vj-instruction textarea")
+    for _ in range(60):
+        reader.page.keyboard.press("Tab")
+        reached.add(reader.page.evaluate("document.activeElement.closest('[id^=vj-]')?.id || ''"))
+    assert {"vj-response-A", "vj-add", "vj-mode", "vj-judge-spec", "vj-judge"} <= reached
+    reader.page.focus("#vj-judge")
+    reader.page.keyboard.press("Enter")
+    reader.page.wait_for_selector(".vj-card")
+
+
+UNNAMED = """() => [...document.querySelectorAll('input, textarea, button, select')]
+  .filter(e => e.offsetParent && !(e.labels?.length || e.ariaLabel || e.innerText.trim() || e.title || e.placeholder))
+  .map(e => e.outerHTML.slice(0, 160))"""
+
+
+def test_every_control_has_a_name(reader):
+    reader.ready("A circle moves.")
+    reader.ask()
+    assert reader.page.evaluate(UNNAMED) == []
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("width", [400, 1920])
+def test_it_fits_any_width_in_both_modes(browser, served, width, dark):
+    reader = Reader(browser, served, width, dark)
+    name = f"{width}-{'dark' if dark else 'light'}"
+    reader.keep(f"empty-{name}")
+    reader.ready("A circle moves. " * 60 + "x" * 300)
+    reader.ask()
+    assert reader.page.evaluate("document.documentElement.scrollWidth") <= width
+    reader.keep(f"result-{name}")
+    reader.page.close()
