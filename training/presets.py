@@ -58,17 +58,20 @@ EMBEDDED = Preset(
     sampling=Sampling(temperature=0.0, max_new_tokens=512),
     stages={
         "dense": Stage(steps=700, videos=16, lr=1.5e-3),
-        "language": Stage(steps=250, videos=24, lr=1e-3, train_vision=False),
+        "language": Stage(steps=100, videos=16, lr=1e-3, train_vision=False),
         "judge": Stage(
-            steps=1200,
+            steps=600,
             videos=4,
             lr=1e-3,
-            rows=8,
+            rows=4,
             train_vision=False,
-            mix={"pointwise": 0.5, "rubric": 0.15, "pairwise": 0.15, "pairwise_reasoning": 0.2},
+            mix={"pointwise": 0.45, "rubric": 0.15, "pairwise": 0.15, "pairwise_reasoning": 0.25},
         ),
     },
-    world=("--scenes", "3000", "--objects-max", "1"),
+    world=(
+        *("--scenes", "1800", "--split", "train", "--setting", "core", "--objects-max", "1"),
+        *("--questions", "4"),
+    ),
     domain="It knows only the procedural world it was trained on: short clips of coloured shapes that move. "
     "On natural videos its verdicts mean nothing; use a real checkpoint there.",
 )

@@ -1,8 +1,7 @@
-"""Supervised fine-tuning of a judge: the rows of one video are branches of one shared prefix; loss on the target only.
+"""Supervised fine-tuning of a judge: loss on the target only; rows of one video can be branches of one shared prefix.
 
-In every prompt the video and the task come before the responses, so rows of one video agree up to there. The shared
-part is computed once, and each row's own part sees it and itself: the same loss as separate sequences, in about half
-the work for five responses a video.
+In every prompt the video and the task come before the responses, so rows of one video agree up to there. In a pack the
+shared part stands once, and each row's own part sees it and itself: the same loss as separate sequences.
 """
 
 from collections.abc import Mapping, Sequence
@@ -77,7 +76,7 @@ def target_loss(
     hidden = model.model.language_model(
         inputs_embeds=embeds,
         position_ids=positions,
-        attention_mask={"full_attention": branch_mask(branches)},
+        attention_mask={"full_attention": branch_mask(branches) if int(branches.max()) > 1 else None},
         use_cache=False,
     ).last_hidden_state
     told = labels[:, 1:] != IGNORE

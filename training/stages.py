@@ -124,9 +124,10 @@ def _run_rows(
         rng = random.Random(f"{seed} {step}")
         rows_of = task(rng)
         videos = rng.sample(world.videos, min(plan.videos, len(world.videos)))
-        packs = [pack(rows_of(rng, video)) for video in videos]
+        rows = [(video, row) for video in videos for row in rows_of(rng, video)]
         features = known or _features(model, clips, videos)
-        return target_loss(model, packs, [features[video] for video in videos])
+        # Each row apart: on a CPU, causal attention over short rows beats a mask over long packs.
+        return target_loss(model, [pack([row]) for _, row in rows], [features[video] for video, _ in rows])
 
     return train(model.parameters(), loss_of, plan, learner.place)
 

@@ -1,0 +1,302 @@
+"""Training: rows are what inference reads, loss is on the target only, packing changes nothing, stages resume."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from training.__main__ import main
+from training.base import fixed_lines
+from training.presets import EMBEDDED, Stage, load_preset
+from workbench.errors import InputError
+from workbench.schema import Item, Judgment, Video
+
+TINY = replace(
+    EMBEDDED,
+    sizes={
+        **EMBEDDED.sizes,
+        **{"vocabulary": 700, "hidden": 32, "layers": 1, "heads": 2, "key_value_heads": 1, "intermediate": 64},
+        **{"vision_hidden": 32, "vision_layers": 1, "vision_heads": 2, "vision_intermediate": 64},
+    },
+    stages={
+        "dense": Stage(steps=12, videos=4, lr=3e-3),
+        "language": Stage(steps=2, videos=2, lr=3e-3, train_vision=False),
+        "judge": Stage(
+            steps=12, videos=2, lr=3e-3, rows=3, train_vision=False,
+            mix={"pointwise": 0.7, "rubric": 0.1, "pairwise": 0.1, "pairwise_reasoning": 0.1},
+        ),
+    },
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("world")
+    recipe = ["--scenes", "6", "--split", "train", "--setting", "core", "--objects-max", "1", "--questions", "2"]
+    recipe += ["--seconds-min", "2", "--seconds-max", "3"]
+    subprocess.run([sys.executable, "-m", "bootstrap", "world", "--out", str(folder), *recipe], check=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def fitted(data, tmp_path_factory) -> Path:
+    from training.fit import fit
+
+    out = tmp_path_factory.mktemp("fit")
+    fit(TINY, data, out, say=lambda line: None)
+    return out
+
+
+@pytest.fixture(scope="module")
+def learner(fitted):
+    from transformers import AutoModelForImageTextToText, AutoProcessor
+
+    from training.loop import Place
+    from training.stages import Learner
+
+    model = AutoModelForImageTextToText.from_pretrained(fitted / "judge")
+    place = Place("again", fitted / "again.jsonl", fitted / "again.pt")
+    return Learner(model, AutoProcessor.from_pretrained(fitted / "judge"), place)
+
+
+@pytest.fixture(scope="module")
+def world(data, fitted):
+    from training.data import World
+
+    return World(data, TINY.policy, fitted / "frames")
+
+
+def rows_of(world, learner, prompt, video=None):
+    from training.rows import encode_example
+
+    video = video or world.videos[0]
+    clip = learner.clips(world)[video]
+    fitting = [each for each in world.examples[video] if each.item.kind == prompt.kind]
+    orders = [tuple(range(len(each.item.responses))) for each in fitting]
+    return fitting, clip, [
+        encode_example(learner.processor, learner.rule, prompt, each, clip, order)
+        for each, order in zip(fitting, orders, strict=True)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["pointwise", "rubric", "pairwise", "pairwise_reasoning"])
+@pytest.mark.parametrize("reference", [False, True])
+def test_a_row_is_what_inference_reads_and_the_target_after_it(world, learner, name, reference):
+    from training.rows import verdict_as_shown
+    from workbench.backends.encoding import encode_chat
+    from workbench.prompts import load_prompt, render
+    from workbench.replies import read_reply
+
+    prompt = load_prompt(name, reference=reference)
+    examples, clip, rows = rows_of(world, learner, prompt)
+    for example, row in zip(examples, rows, strict=True):
+        asked = encode_chat(learner.processor, render(prompt, example.item, frames=clip.frames), learner.rule)
+        length = len(asked)
+        assert row.ids[:length].tolist() == asked.ids.tolist()
+        assert row.positions[:, :length].tolist() == asked.positions.tolist()
+        assert (row.labels[:length] == -100).all()
+        assert row.labels[length:].tolist() == row.ids[length:].tolist()
+        tokenizer = learner.processor.tokenizer
+        assert row.ids[-1] == tokenizer.eos_token_id
+        reply = tokenizer.decode(row.ids[length:-1])
+        order = tuple(range(len(example.item.responses)))
+        assert read_reply(prompt.form, reply) == verdict_as_shown(example.target, order, prompt)
+
+
+def test_rows_packed_behind_one_prefix_give_the_loss_and_gradients_of_separate_ones(world, learner):
+    import torch
+
+    from training.sft import pack, target_loss, vision_features
+    from workbench.prompts import load_prompt
+
+    _, clip, rows = rows_of(world, learner, load_prompt("pointwise"))
+    features = vision_features(learner.model, [clip.inputs.tensors])[0].detach()
+    found = []
+    for packs in ([pack(rows)], [pack([row]) for row in rows]):
+        learner.model.zero_grad()
+        loss, _ = target_loss(learner.model, packs, [features] * len(packs))
+        loss.backward()
+        grads = [parameter.grad.clone() for parameter in learner.model.model.language_model.parameters()]
+        found.append((loss.item(), torch.cat([grad.flatten() for grad in grads])))
+    (packed, packed_grad), (separate, separate_grad) = found
+    assert packed == pytest.approx(separate, rel=1e-5)
+    assert torch.linalg.norm(packed_grad - separate_grad) <= 1e-4 * torch.linalg.norm(separate_grad)
+    shared = int((pack(rows).branches == 0).sum())
+    assert len(pack(rows).ids) == sum(len(row) for row in rows) - (len(rows) - 1) * shared
+
+
+def test_an_answer_in_the_other_order_is_swapped_in_the_target():
+    from training.rows import verdict_as_shown
+    from workbench.prompts import load_prompt
+
+    target = Judgment("i", "target", "world", "scored", choice="A", reasoning="because")
+    assert verdict_as_shown(target, (0, 1), load_prompt("pairwise")).choice == "A"
+    swapped = verdict_as_shown(target, (1, 0), load_prompt("pairwise"))
+    assert (swapped.choice, swapped.reasoning) == ("B", None)
+
+
+def test_a_short_fit_lowers_the_loss(world, learner, fitted):
+    from training.stages import run_dense, run_judge
+
+    dense = run_dense(learner, world, Stage(steps=12, videos=4, lr=3e-3), seed=1)
+    assert np.mean(dense[-3:]) < np.mean(dense[:3])
+    plan = replace(TINY.stages["judge"], mix={"pointwise": 1.0})
+    before = learner.model.model.visual.state_dict()["patch_embed.proj.weight"].clone()
+    judge = run_judge(learner, world, plan, seed=1)
+    assert np.mean(judge[-3:]) < np.mean(judge[:3])
+    assert (learner.model.model.visual.state_dict()["patch_embed.proj.weight"] == before).all()  # frozen
+
+
+def test_stages_that_are_there_are_not_made_again_and_one_made_again_is_the_same(data, fitted):
+    import shutil
+
+    from safetensors.torch import load_file
+
+    from training.fit import fit
+
+    weights = {name: load_file(fitted / name / "model.safetensors") for name in ("base", "dense", "language", "judge")}
+    shutil.rmtree(fitted / "judge")
+    (fitted / "judge.part").mkdir()  # what an early kill leaves
+    told: list[str] = []
+    assert fit(TINY, data, fitted, say=told.append) == fitted / "judge"
+    assert [line.split(":")[1] for line in told[:3]] == [" is there already"] * 3
+    again = load_file(fitted / "judge" / "model.safetensors")
+    assert all((again[name] == weights["judge"][name]).all() for name in again)
+    tower = {name for name in again if ".visual." in name}
+    assert tower and all((again[name] == weights["dense"][name]).all() for name in tower)  # frozen after dense
+    assert any((weights["base"][name] != weights["dense"][name]).any() for name in tower)
+
+
+def test_a_killed_stage_goes_on_with_the_losses_it_would_have_had(tmp_path, monkeypatch):
+    import torch
+
+    from training import loop
+
+    monkeypatch.setattr(loop, "SAVE_EVERY", 4)
+    plan = Stage(steps=10, videos=1, lr=0.1)
+
+    def run(state: str, stop: int | None = None) -> list[float]:
+        weight = torch.nn.Parameter(torch.zeros(3, 3))
+
+        def loss_of(step: int):
+            if step == stop:
+                raise KeyboardInterrupt
+            target = torch.full((3, 3), float(step % 3))
+            return ((weight - target) ** 2).mean(), {}
+
+        return loop.train([weight], loss_of, plan, loop.Place("s", tmp_path / "metrics.jsonl", tmp_path / state))
+
+    whole = run("whole.pt")
+    with pytest.raises(KeyboardInterrupt):
+        run("killed.pt", stop=6)
+    assert run("killed.pt") == whole[4:]
+
+
+def test_metrics_are_one_json_line_each(fitted):
+    lines = [json.loads(line) for line in (fitted / "metrics.jsonl").read_text().splitlines()]
+    assert [line["stage"] for line in lines[:3]] == ["dense", "language", "judge"]
+    assert {"step", "seconds", "loss", "token_accuracy"} <= set(lines[2])
+
+
+def test_dense_labels_by_hand():
+    from training.dense import FINE, IGNORE, dense_labels
+
+    vocabulary = {
+        "colour": ["red", "blue"], "shape": ["circle", "star"], "size": ["small", "large"],
+        "texture": ["plain", "dotted"], "background": ["white", "black"],
+    }  # fmt: skip
+    thing = {"colour": "blue", "shape": "star", "size": "small", "texture": "plain"}
+    # a quarter of the frame wide; in the upper left cell, then half a cell further to the right; then not there
+    thing |= {"box": [[0, 0, 250, 250], [125, 0, 375, 250], [0, 0, 250, 250], [0, 0, 250, 250]]}
+    thing |= {"visible": [100, 100, 0, 0]}
+    facts = {"fps": 2, "frames": 4, "objects": [thing], "background": [{"colour": "black", "from": 0.0}]}
+    labels = dense_labels(facts, vocabulary, (0.0, 0.5, 1.0, 1.5), (4, 4))
+    assert labels["object"][0].tolist() == [[1, 1, 0, 0], [0] * 4, [0] * 4, [0] * 4]
+    assert labels["object"][1].sum() == 0
+    assert labels["colour"][0, 0].tolist() == [1, 1, IGNORE, IGNORE]
+    assert labels["shape"][0, 0, 0] == 1
+    assert (labels["across"][0, 0, 0], labels["along"][0, 0, 0]) == (2, 1)  # to the right, not up or down
+    assert (labels["background"] == 1).all()
+    first, second = labels["place"][0, 0, 0].reshape(2, FINE, FINE)
+    assert first.min() == 1
+    assert second[:, :2].max() == 0 and second[:, 2:].min() == 1
+
+
+def test_fixed_lines_are_those_all_renderings_share():
+    same = "a line that stays"
+    assert fixed_lines([[f"{same}\nWhat is this?\nshort", f"{same}\nAnd what is that?\nshort"]]) == [same]
+
+
+def answered(item, score, truth, video, **fields):
+    from training.evaluate import Answered
+
+    status = "unparsed" if score is None else "scored"
+    judged = Judgment(item, "j", "p", status, **({"score": score} if score is not None else {}))
+    return Answered(judged, Judgment(item, "target", "p", "scored", score=truth), video, fields)
+
+
+def test_figures_by_hand():
+    from training.evaluate import measure
+
+    some = [answered(str(n), score, n, f"v{n}") for n, score in ((1, 1.0), (2, 3.0), (3, 2.0), (4, 4.0), (5, None))]
+    figures = measure(some)
+    assert figures["well-formed"].value == 0.8
+    assert figures["well-formed"].n == 5
+    assert figures["Spearman"].value == 0.8  # ranks 1 3 2 4 against 1 2 3 4: 1 - 6 * 2 / 60
+    assert figures["MAE"].value == 0.5
+    assert figures["Spearman"].n == 4
+    assert figures["MAE"].low <= 0.5 <= figures["MAE"].high
+
+
+def test_pairs_count_accuracy_and_flips():
+    from training.evaluate import Answered, measure
+
+    def pair(item, choice, truth, hard):
+        target = Judgment(item, "target", "p", "scored", choice=truth)
+        return Answered(Judgment(item, "j", "p", "scored", choice=choice), target, item, {"hard": hard})
+
+    some = [
+        pair("x", "A", "A", "no"),
+        pair("x", "A", "A", "no"),
+        pair("y", "A", "B", "yes"),
+        pair("y", "B", "B", "yes"),
+    ]
+    figures = measure(some)
+    assert figures["accuracy"].value == 0.75
+    assert figures["accuracy, 2 against 3"].value == 0.5
+    assert figures["order flips"].value == 0.5
+
+
+@pytest.mark.parametrize(
+    "arguments, said",
+    [
+        (["fit", "--preset", "none", "--out", "x"], "embedded"),
+        (["fit", "--out", "x", "--steps", "judge=many"], "STAGE=N"),
+        (["fit", "--out", "x", "--steps", "sleep=3"], "dense, language, judge"),
+        (["ship", "nowhere", "--figures", "nowhere.json", "--out", "x"], "nowhere.json"),
+    ],
+)
+def test_the_door_refuses_with_a_reason(arguments, said, capsys):
+    assert main(arguments) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_data_that_is_no_world_is_refused(tmp_path):
+    from training.rows import read_examples
+
+    with pytest.raises(InputError, match="bootstrap world"):
+        read_examples(tmp_path)
+    item = Item(Video("s", "c.mp4"), "What?", ("It.",))
+    (tmp_path / "items.jsonl").write_text(json.dumps(item.to_dict()) + "\n{broken\n")
+    (tmp_path / "judgments.jsonl").write_text("")
+    with pytest.raises(InputError, match="line 2"):
+        read_examples(tmp_path)
+
+
+def test_steps_of_a_preset():
+    assert load_preset("embedded", {"judge": 7}).stages["judge"].steps == 7
+    assert load_preset("embedded").stages["judge"] == EMBEDDED.stages["judge"]
