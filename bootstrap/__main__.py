@@ -3,25 +3,40 @@
 python -m bootstrap world --out DIR --scenes N --split train --seed 0    a folder of the procedural video world
 python -m bootstrap leaks DIR                                            how far the text alone tells its ratings
 python -m bootstrap examples --out DIR                                   the example clips that ship with the page
+python -m bootstrap seeds --source NAME=FILE --videos DIR --out DIR      seeds: videos, instructions, gold responses
+python -m bootstrap describe --seeds DIR --judge SPEC --out FILE         dense descriptions of the seeds' videos
+python -m bootstrap run --seeds DIR --generator SPEC --evaluator SPEC --out RUN    rated responses for every seed
+
+exit code: 0 done; 1 some of it was not; 2 the request cannot be carried out; 130 interrupted
 """
 
 import argparse
 import itertools
+import shlex
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from bootstrap.commands import add_verbs
 from workbench.errors import InputError, WorkbenchError
 
 
 def main(argv: list[str] | None = None) -> int:
+    argv = list(sys.argv[1:] if argv is None else argv)
     arguments = _parser().parse_args(argv)
+    arguments.command = shlex.join(["python", "-m", "bootstrap", *argv])
     try:
         return arguments.run(arguments)
     except WorkbenchError as error:
         print(error, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on", file=sys.stderr)
+        return 130
+    except OSError as error:  # no permission, no space: the machine's fault, and named by the machine
+        print(f"error: {error.filename or 'the disk'}: {error.strerror}. Correct that and try again.", file=sys.stderr)
         return 2
 
 
@@ -47,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     examples = commands.add_parser("examples", help="the example clips that ship with the page")
     examples.add_argument("--out", type=Path, required=True)
     examples.set_defaults(run=_examples)
+    add_verbs(commands)
     return parser
 
 

@@ -25,7 +25,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from bootstrap.asking import GOLD, TARGETS, Task
+from bootstrap.chats import GOLD, TARGETS, Task
 from bootstrap.loop import Shown, Transcript, accepts
 from bootstrap.templates import Template
 from workbench.backends.base import Backend

@@ -98,7 +98,9 @@ def _entries(pairs: _Pairs, key: re.Pattern) -> Iterator[tuple[int, Any]]:
 
 def _response(value: Any) -> str | _Problem:
     if isinstance(value, _Pairs):  # {"response": "...", ...}
-        texts = [text for name, text in value if name.lower() in ("response", "answer", "text") and isinstance(text, str)]
+        texts = [
+            text for name, text in value if name.lower() in ("response", "answer", "text") and isinstance(text, str)
+        ]
         value = texts[0] if len(texts) == 1 else None
     if not isinstance(value, str):
         return _Problem("the entry is no text")
@@ -113,7 +115,9 @@ def _rating(value: Any) -> Rating | _Problem:
         return score if isinstance(score, _Problem) else Rating(score, None)
     fields = [(name.strip().lower(), field) for name, field in value]
     scores = [_score(field) for name, field in fields if name in ("rating", "score")]
-    reasons = [field for name, field in fields if name in ("reasoning", "reason", "explanation", "rationale", "feedback")]
+    reasons = [
+        field for name, field in fields if name in ("reasoning", "reason", "explanation", "rationale", "feedback")
+    ]
     if not scores:
         return _Problem("the entry has no rating")
     if any(score != scores[0] for score in scores):
@@ -133,10 +137,10 @@ def _score(value: Any) -> int | _Problem:
 
 # -- finding and parsing objects
 
-_THINKING = re.compile(r"<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)|\A(?:(?!<think).)*</think(?:ing)?>", re.DOTALL | re.I)
-_TOKEN = re.compile(
-    r"""(?:\s|//[^\n]*)*("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[{}\[\]:,]|[^\s{}\[\]:,"']+)""", re.DOTALL
+_THINKING = re.compile(
+    r"<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)|\A(?:(?!<think).)*</think(?:ing)?>", re.DOTALL | re.I
 )
+_TOKEN = re.compile(r"""(?:\s|//[^\n]*)*("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[{}\[\]:,]|[^\s{}\[\]:,"']+)""", re.DOTALL)
 _WORDS = {"true": True, "false": False, "null": None, "True": True, "False": False, "None": None}
 
 

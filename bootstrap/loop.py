@@ -20,7 +20,7 @@ from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from bootstrap.asking import (
+from bootstrap.chats import (
     ROLES,
     TARGETS,
     Mismatch,
@@ -61,6 +61,7 @@ class Ask(NamedTuple):
     """A question to one of the participants; the conversation goes on with the text of its reply."""
 
     task: Task
+    prompt: str  # id of the template
     round: int
     chat: Chat
 
@@ -149,12 +150,16 @@ def refine(seed: Item, settings: LoopSettings, templates: Mapping[Task, Template
     return Transcript(tuple(state.shown), tuple(state.unreadable), round)
 
 
+def _ask(state: _State, task: Task, round: int, chat: Chat) -> Ask:
+    return Ask(task, state.templates[task].id, round, chat)
+
+
 def _generate(state: _State, round: int) -> Generator[Ask, str, None]:
     """Ask for the responses that are missing: all in the first round, later those that could not be read."""
     missing = sorted(state.pending - set(state.drafts), reverse=True)
     if missing:
         chat = generate_chat(state.templates["generate"], state.seed, round)
-        reply = yield Ask("generate", round, chat)
+        reply = yield _ask(state, "generate", round, chat)
         _take_texts(state, "generate", round, reply, missing)
 
 
@@ -167,7 +172,7 @@ def _regenerate(state: _State, round: int) -> Generator[Ask, str, None]:
     ]
     if mismatches:
         chat = regenerate_chat(state.templates["regenerate"], state.seed, mismatches, round)
-        reply = yield Ask("regenerate", round, chat)
+        reply = yield _ask(state, "regenerate", round, chat)
         _take_texts(state, "regenerate", round, reply, [one.target for one in mismatches])
 
 
@@ -191,7 +196,8 @@ def _evaluate(state: _State, round: int) -> Generator[Ask, str, None]:
         return
     order = shown_order(state.seed, round, state.settings.seed, fresh)
     texts = [state.drafts[target].text for target in order]
-    reply = yield Ask("evaluate", round, evaluate_chat(state.templates["evaluate"], state.seed, texts, round))
+    chat = evaluate_chat(state.templates["evaluate"], state.seed, texts, round)
+    reply = yield _ask(state, "evaluate", round, chat)
     found = read_ratings(reply, len(order))
     for number, target in enumerate(order, 1):
         _take_verdict(state, round, number, target, found.values.get(number), found.problems.get(number))

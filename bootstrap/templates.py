@@ -58,7 +58,9 @@ def load_template(name: str, folder: Path = FOLDER) -> Template:
     if not template.is_valid() or set(template.get_identifiers()) != set(spec["places"]):
         found = ", ".join(template.get_identifiers()) or "none"
         wanted = ", ".join(spec["places"]) or "none"
-        raise InputError(f"{path.name}: the template has the places {found} (write $$ for a dollar), expected {wanted}.")
+        raise InputError(
+            f"{path.name}: the template has the places {found} (write $$ for a dollar), expected {wanted}."
+        )
     return Template(spec["name"], tuple(spec["places"]), spec["system"].strip(), spec["template"])
 
 
