@@ -29,7 +29,7 @@ def clip(tmp_path_factory):
 @pytest.fixture(scope="module")
 def long_clip(tmp_path_factory):
     """Takes seconds to decode."""
-    clip = Clip(size=(1280, 720), frames=400, options={"preset": "ultrafast"})
+    clip = Clip(size=(1280, 720), frames=200, options={"preset": "ultrafast"})
     return clip.write(tmp_path_factory.mktemp("long") / "long.mp4")
 
 
@@ -72,6 +72,20 @@ def test_a_bug_in_the_worker_is_no_video_error(clip):
         sample_frames(clip, VideoPolicy(frames=1), VideoLimits(pixels="many"))
 
 
+def test_a_worker_that_cannot_start_is_no_fault_of_the_file(clip, monkeypatch):
+    monkeypatch.setenv("PYTHONHOME", "/nonexistent")
+    with pytest.raises(RuntimeError, match="did not start"):
+        probe(clip, LIMITS)
+
+
+@pytest.mark.parametrize("name", ["vidéo 映像 %03d.mp4", "a:b|c.mp4", "-i.mp4", os.fsdecode(b"\xff\xfe.mp4")])
+def test_any_file_name_will_do(clip, tmp_path, name):
+    path = tmp_path / name
+    path.write_bytes(clip.read_bytes())
+    assert probe(path) == probe(path, LIMITS)
+    assert len(sample_frames(path, VideoPolicy(frames=2, decoder="auto"), LIMITS)) == 2
+
+
 def test_the_worker_loads_no_model_library():
     code = "import sys, workbench.video.worker; print({'torch', 'transformers', 'gradio'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
@@ -106,15 +120,16 @@ def test_the_memory_watch_ends_what_the_kernel_does_not(tmp_path):
 
 def test_a_crash_is_a_video_error(long_clip):
     def kill_it():
-        while not (workers := workers_of(psutil.Process())):
-            time.sleep(0.02)
-        time.sleep(0.3)
+        workers = []
+        while not any(file.path == str(long_clip) for worker in workers for file in worker.open_files()):
+            time.sleep(0.01)
+            workers = workers_of(psutil.Process())
         workers[0].send_signal(signal.SIGSEGV)
 
     killer = threading.Thread(target=kill_it)
     killer.start()
     with pytest.raises(VideoError, match="crashed"):
-        sample_frames(long_clip, VideoPolicy(frames=400), LIMITS)
+        sample_frames(long_clip, VideoPolicy(frames=200), LIMITS)
     killer.join()
 
 

@@ -47,7 +47,7 @@ def probe_folder(folder: Path, limits: VideoLimits | None) -> VideoInfo:
     files = folder_files(folder, limits)
     height, width, _ = open_picture(files[0], limits).shape
     return VideoInfo(
-        path=str(folder),
+        path=str(folder.absolute()),
         sha256=sha256_of_folder(files),
         container="frames",
         codec=files[0].suffix[1:].lower().replace("jpeg", "jpg"),

@@ -4,11 +4,12 @@ import math
 from fractions import Fraction
 from typing import NamedTuple
 
+import av
 import numpy as np
 from av import VideoFrame
 from PIL import Image
 
-from workbench.errors import InputError
+from workbench.errors import InputError, VideoError
 from workbench.schema import VideoPolicy
 
 ASPECT_SENSE = Fraction(20)  # a sample aspect ratio beyond 20:1 or 1:20 is a damaged header, not a wide pixel
@@ -83,8 +84,16 @@ def rgb_of(frame: VideoFrame) -> np.ndarray:
     """uint8 [height, width, 3] of the coded picture. The frame's own colour matrix and range; BT.601 where it has none.
 
     10-bit pictures are rounded to 8; high dynamic range is not tone-mapped. Transparent parts keep their colour.
+    Raises VideoError for a pixel format that has no RGB.
     """
-    return frame.to_ndarray(format="rgb24", threads=1)
+    try:
+        return frame.to_ndarray(format="rgb24", threads=1)
+    except MemoryError:  # one of FFmpeg's errors, too, but not the picture's fault
+        raise
+    except (av.FFmpegError, ValueError) as error:
+        raise VideoError(
+            f"video: got pictures as {frame.format.name}, expected a kind that converts to RGB."
+        ) from error
 
 
 def fitted(rgb: np.ndarray, size: tuple[int, int], shape: Shape) -> np.ndarray:

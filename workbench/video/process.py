@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from workbench.video.container import check_path
 from workbench.video.frames import Frames, VideoInfo
 from workbench.video.limits import VideoLimits
 
+COMMAND = (sys.executable, "-m", "workbench.video.worker")
+READY = b"ready\n"  # the worker's first line, before it has touched the file
 ROOT = Path(__file__).resolve().parents[2]
 LOOK_EVERY = 0.05  # seconds between two looks at the worker's memory and at the clock
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # numpy's idle threads would count as memory
@@ -51,7 +54,7 @@ def _ask(request: dict[str, Any], limits: VideoLimits) -> tuple[dict[str, Any], 
     request["path"] = os.path.abspath(request["path"])  # the worker starts in another folder
     line = json.dumps(request | {"limits": dataclasses.asdict(limits), "parent": os.getpid()}).encode() + b"\n"
     child = subprocess.Popen(
-        [sys.executable, "-m", "workbench.video.worker"],
+        COMMAND,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -61,9 +64,11 @@ def _ask(request: dict[str, Any], limits: VideoLimits) -> tuple[dict[str, Any], 
     )
     watch = _Watch(child, limits)
     watch.start()
+    started = False
     try:
         child.stdin.write(line)
         child.stdin.flush()
+        started = child.stdout.readline() == READY
         message = json.loads(child.stdout.readline() or "{}")
         images = _read_images(child.stdout, message["shape"]) if "shape" in message else None
     except (BrokenPipeError, EOFError, json.JSONDecodeError):
@@ -71,6 +76,8 @@ def _ask(request: dict[str, Any], limits: VideoLimits) -> tuple[dict[str, Any], 
     finally:
         watch.stop()
         code = _end(child)
+    if not started and not watch.over:
+        raise RuntimeError(f"the video worker did not start (exit code {code}); {' '.join(COMMAND)} tells why")
     _raise_for(name, message, watch.over, code, limits)
     return message, images
 
@@ -86,8 +93,9 @@ def _read_images(stream, shape: list[int]) -> np.ndarray:
 
 def _end(child: subprocess.Popen) -> int:
     """Kill the worker's process group if it still runs, and reap it. Returns its exit code."""
-    child.stdin.close()
     os.killpg(child.pid, signal.SIGKILL)  # not reaped yet, so the number is still its own
+    with suppress(BrokenPipeError):  # a request it did not live to read
+        child.stdin.close()
     child.stdout.close()
     return child.wait()
 

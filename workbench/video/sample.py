@@ -41,7 +41,7 @@ def _probe_file(path: str | Path, limits: VideoLimits | None) -> VideoInfo:
     scan = scan_file(path, limits)
     timeline, shape = scan.timeline, scan.shape
     return VideoInfo(
-        path=str(path),
+        path=str(scan.file),
         sha256=sha256_of(scan.file),
         container=scan.container,
         codec=scan.codec,

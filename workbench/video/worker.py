@@ -18,6 +18,7 @@ from workbench.schema import VideoPolicy
 from workbench.video.frames import Frames
 from workbench.video.limits import VideoLimits
 from workbench.video.preview import write_preview
+from workbench.video.process import READY
 from workbench.video.sample import probe_path, sample_path
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
@@ -28,6 +29,8 @@ def main() -> int:
     reply = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     sys.excepthook = lambda kind, error, trace: _send(reply, {"bug": "".join(traceback.format_exception(error))})
+    reply.write(READY)
+    reply.flush()
     request = json.loads(sys.stdin.buffer.readline())
     limits = VideoLimits(**request["limits"])
     _end_with_parent(request["parent"])
