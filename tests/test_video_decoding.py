@@ -9,7 +9,8 @@ from clips import CLIPS, COLOURS, Clip, cell_means, quiet_x265, read_number, rea
 
 from workbench.errors import VideoError
 from workbench.schema import VideoPolicy
-from workbench.video import probe, sample_frames, sha256_of
+from workbench.video import probe, pyav_decoder, sample_frames, sha256_of
+from workbench.video.benchmark import main as benchmark
 from workbench.video.container import open_video
 from workbench.video.decord_decoder import decord_rgb, has_decord
 from workbench.video.picture import rgb_of
@@ -77,18 +78,11 @@ def test_groups_of_pictures_equal_a_decode_of_everything(clip, name, skip):
 
 
 def test_few_frames_of_a_long_clip_decode_only_their_groups(clip):
-    scan = scan_file(clip("long.mp4", Clip(frames=480)), None)
-    with open_video(scan.file) as source:
-        context = source.stream.codec_context
-        decoded = []
-        for position, _ in grouped_frames(source, scan.timeline, [100, 400]):
-            decoded.append(position)
-        assert decoded == [100, 400]
-    from workbench.video.pyav_decoder import _runs
-
-    runs = _runs(scan.timeline, np.flatnonzero(np.isin(scan.timeline.positions, [100, 400])).tolist())
-    assert [run.start for run in runs] == [96, 396] and all(run.stop - run.start <= 12 for run in runs)
-    assert context.name == "h264"
+    scan = scan_file(clip("long.mp4", Clip(frames=480)), None)  # a key frame every 12
+    targets = [int(np.flatnonzero(scan.timeline.positions == position)[0]) for position in (100, 103, 400)]
+    runs = pyav_decoder._runs(scan.timeline, sorted(targets))
+    assert [run.start for run in runs] == [96, 396]
+    assert sum(run.stop - run.start for run in runs) <= 24
 
 
 @NEEDS_DECORD
@@ -260,7 +254,34 @@ def test_damage_in_the_middle_is_answered_by_the_frame_before(clip, tmp_path):
     assert read_numbers(frames.images)[:8] == list(range(8))
 
 
+def test_a_video_that_is_mostly_damage_is_refused_in_the_words_of_the_first_decoder(clip, tmp_path):
+    data = bytearray(clip("h264_one_group.mp4").read_bytes())
+    with open_video(clip("h264_one_group.mp4")) as source:
+        packets = [(packet.pos, packet.size) for packet in source.container.demux(source.stream) if packet.size]
+    for start, size in packets[12:]:
+        data[start : start + size] = bytes(size)
+    path = tmp_path / "damaged.mp4"
+    path.write_bytes(data)
+    with pytest.raises(VideoError, match="of the 48 wanted frames could not be decoded"):
+        sample_frames(path, WHOLE)
+
+
 @pytest.mark.parametrize("name", ["h264.mp4", "vp9.webm", "animation.gif"])
 def test_the_same_file_gives_the_same_bytes(clip, name):
     first, second = sample_frames(clip(name), FIVE), sample_frames(clip(name), FIVE)
     assert np.array_equal(first.images, second.images) and first.record() == second.record()
+
+
+def test_the_benchmark_prints_one_table(clip, capsys):
+    assert benchmark([str(clip("h264_open_groups.mp4")), "--frames", "5"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "h264, 128x64, 48 frames" and lines[1].split() == [
+        "method",
+        "frames",
+        "seconds",
+        "ratio",
+        "exact",
+    ]
+    exact = {line[:38].strip(" *"): line.split()[-1] for line in lines[2:]}
+    random_access = exact.pop("decord, get_batch", None)
+    assert set(exact.values()) == {"100%"} and random_access in (None, "60%", "40%", "20%", "80%")
