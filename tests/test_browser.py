@@ -251,8 +251,14 @@ def test_every_control_has_a_name(reader):
     assert reader.page.evaluate(UNNAMED) == []
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("width", [400, 1920])
+SCREENS = [
+    (400, True),
+    (1920, False),
+    *(pytest.param(*screen, marks=pytest.mark.slow) for screen in ((400, False), (1920, True))),
+]
+
+
+@pytest.mark.parametrize(("width", "dark"), SCREENS)
 def test_it_fits_any_width_in_both_modes(browser, served, width, dark):
     reader = Reader(browser, served, width, dark)
     name = f"{width}-{'dark' if dark else 'light'}"

@@ -2,7 +2,7 @@
 
 import json
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -85,18 +85,12 @@ def _words(name: str) -> str:
 
 
 def _plain(value: Any) -> str:
-    return (
-        _pairs(value)
-        if isinstance(value, Mapping)
-        else _list(value)
-        if isinstance(value, (list, tuple))
-        else str(value)
-    )
+    if isinstance(value, Mapping):
+        return _pairs(value)
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value))
+    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def _pairs(mapping: Mapping[str, Any]) -> str:
     return ", ".join(f"{_words(name)} {value}" for name, value in mapping.items())
-
-
-def _list(values: Iterable[Any]) -> str:
-    return ", ".join(map(str, values))
