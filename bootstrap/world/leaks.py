@@ -5,7 +5,6 @@ On video-dependent rows it must stay near chance (one in five ratings; one in tw
 
 import json
 import re
-import zlib
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -13,10 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from bootstrap.text_classifier import fit, hashed, predict
 from workbench.errors import InputError
 from workbench.schema import Item
-
-DIMENSIONS = 2048
 
 
 class Probe(NamedTuple):
@@ -78,40 +76,18 @@ def _words(text: str) -> list[str]:
 
 def _counts(text: str) -> np.ndarray:
     words = _words(text)
-    return _hashed(words + [f"{a} {b}" for a, b in zip(words, words[1:], strict=False)] + [f"length {len(words)}"])
+    return hashed(words + [f"{a} {b}" for a, b in zip(words, words[1:], strict=False)] + [f"length {len(words)}"])
 
 
 def _crossed(instruction: str, response: str) -> np.ndarray:
     """Every word of the instruction beside every word of the response."""
-    return 0.3 * _hashed([f"{a}|{b}" for a in set(_words(instruction)) for b in set(_words(response))])
-
-
-def _hashed(keys: list[str]) -> np.ndarray:
-    vector = np.zeros(DIMENSIONS, np.float32)
-    for key in keys:
-        vector[zlib.crc32(key.encode()) % DIMENSIONS] += 1
-    return vector
+    return 0.3 * hashed([f"{a}|{b}" for a in set(_words(instruction)) for b in set(_words(response))])
 
 
 def _held_out_accuracy(features: np.ndarray, labels: np.ndarray, scenes: list[str], classes: int) -> Probe:
     """Train on three of four scenes, test on the fourth."""
     order = {scene: number for number, scene in enumerate(dict.fromkeys(scenes))}
     held = np.array([order[scene] % 4 == 3 for scene in scenes])
-    weights = _fit(features[~held], labels[~held], classes)
-    hits = (np.append(features[held], np.ones((held.sum(), 1)), 1) @ weights).argmax(1) == labels[held]
+    weights = fit(features[~held], labels[~held], classes)
+    hits = predict(weights, features[held]) == labels[held]
     return Probe(float(hits.mean()), 1 / classes, int(held.sum()))
-
-
-def _fit(features: np.ndarray, labels: np.ndarray, classes: int, steps: int = 150, decay: float = 1e-3) -> np.ndarray:
-    """Multinomial logistic regression by Adam: weights [dimensions + 1, classes], the last row the bias."""
-    inputs = np.append(features, np.ones((len(features), 1), np.float32), 1)
-    targets = np.eye(classes, dtype=np.float32)[labels]
-    weights, mean, square = (np.zeros((inputs.shape[1], classes), np.float32) for _ in range(3))
-    for step in range(1, steps + 1):
-        logits = inputs @ weights
-        chances = np.exp(logits - logits.max(1, keepdims=True))
-        chances /= chances.sum(1, keepdims=True)
-        slope = inputs.T @ (chances - targets) / len(inputs) + decay * weights
-        mean, square = 0.9 * mean + 0.1 * slope, 0.99 * square + 0.01 * slope**2
-        weights -= 0.02 * (mean / (1 - 0.9**step)) / (np.sqrt(square / (1 - 0.99**step)) + 1e-8)
-    return weights
