@@ -20,11 +20,11 @@ from bootstrap.world.words import (
     COUNTS,
     EVENT_ORDER,
     MOTION_PHRASES,
-    SIMPLE_MOTIONS,
     SIZE_ORDER,
     SPANS,
     SPEED_ORDER,
     TIMES,
+    lexicon,
 )
 
 
@@ -50,7 +50,7 @@ def ask(scene: Scene, rng: np.random.Generator, kind: QuestionKind) -> Question 
 
 def _extra(scene: Scene, rng, slot: int, thing: Thing, taken: set[str], least: int, most: int) -> list[Fact]:
     """Between `least` and `most` further facts of one thing and its scene, in random choice."""
-    pool = [[attribute_fact(slot, thing, name)] for name in ATTRIBUTES if name not in taken]
+    pool = [[attribute_fact(scene, slot, thing, name)] for name in ATTRIBUTES if name not in taken]
     pool.append(background_facts(scene))
     if thing.behaviour == "eventful" and "event" not in taken:
         pool.append([event_fact(scene, slot, thing)])
@@ -101,7 +101,7 @@ def _caption(scene: Scene, rng) -> Question:
     order = rng.permutation(len(scene.things)).tolist()
     if len(order) == 1:
         thing = scene.things[0]
-        facts = [attribute_fact(0, thing, name) for name in ("colour", "shape")] + motion_facts(scene, 0, thing)
+        facts = [attribute_fact(scene, 0, thing, name) for name in ("colour", "shape")] + motion_facts(scene, 0, thing)
         if thing.behaviour == "eventful":
             facts.append(event_fact(scene, 0, thing))
         taken = {fact.name for fact in facts}
@@ -109,10 +109,10 @@ def _caption(scene: Scene, rng) -> Question:
     else:
         facts = []
         for slot, i in enumerate(order):
-            facts += [attribute_fact(slot, scene.things[i], name) for name in ("colour", "shape")]
+            facts += [attribute_fact(scene, slot, scene.things[i], name) for name in ("colour", "shape")]
             if len(order) == 2:
                 moves = motion_facts(scene, slot, scene.things[i])
-                facts += moves or [attribute_fact(slot, scene.things[i], "texture")]
+                facts += moves or [attribute_fact(scene, slot, scene.things[i], "texture")]
         facts += background_facts(scene)
     fields = tuple(fact.field for fact in facts)
     return Question(
@@ -130,7 +130,9 @@ def _attribute(scene: Scene, rng) -> Question:
     thing, name = scene.things[pick], str(rng.choice(list(ATTRIBUTES)))
     given = _given(scene, rng, thing, (name,))
     instruction = wording.instruction(rng, scene.split, f"attribute {name}", called(given))
-    return _one(scene, rng, "attribute", instruction, f"the {name}", [attribute_fact(0, thing, name)], pick, given)
+    return _one(
+        scene, rng, "attribute", instruction, f"the {name}", [attribute_fact(scene, 0, thing, name)], pick, given
+    )
 
 
 def _count(scene: Scene, rng) -> Question | None:
@@ -196,7 +198,8 @@ def _comparison(scene: Scene, rng) -> Question | None:
         return None
     chosen = rng.permutation(len(scene.things))[:2].tolist()
     one, other = (scene.things[i] for i in chosen)
-    straight = all(t.behaviour == "steady" and t.segments[0].motion in SIMPLE_MOTIONS[1:] for t in (one, other))
+    lines = lexicon(scene.setting).simple_motions[1:]
+    straight = all(t.behaviour == "steady" and t.segments[0].motion in lines for t in (one, other))
     slow, fast = sorted(t.segments[0].speed for t in (one, other))
     if straight and fast > 1.4 * slow and rng.random() < 0.5:
         value = SPEED_ORDER[0] if one.segments[0].speed == fast else SPEED_ORDER[1]
@@ -212,12 +215,12 @@ def _two(scene: Scene, rng, kind, about, chosen: list[int], lead: Fact) -> Quest
     shapes = tuple(scene.things[i].shape for i in chosen)
     key = "appearing" if lead.name == "order" else lead.name
     instruction = wording.instruction(rng, scene.split, key, *(f"the {shape}" for shape in shapes))
-    facts = [lead] + [attribute_fact(slot, scene.things[i], "colour") for slot, i in enumerate(chosen)]
+    facts = [lead] + [attribute_fact(scene, slot, scene.things[i], "colour") for slot, i in enumerate(chosen)]
     motions = [motion_facts(scene, slot, scene.things[i]) for slot, i in enumerate(chosen)]
     if all(len(motion) == 1 for motion in motions) and lead.name != "speed" and rng.random() < 0.6:
         facts += [fact for motion in motions for fact in motion]
     else:
-        facts += [attribute_fact(slot, scene.things[i], "texture") for slot, i in enumerate(chosen)]
+        facts += [attribute_fact(scene, slot, scene.things[i], "texture") for slot, i in enumerate(chosen)]
     facts += background_facts(scene) if len(facts) < 5 or rng.random() < 0.5 else []
     fields = tuple(fact.field for fact in facts)
     return Question(
@@ -234,7 +237,7 @@ def _yesno(scene: Scene, rng) -> Question | None:
     """Is it so? Half of the questions ask about the truth, the others about another value, evenly."""
     pick = _pick(scene, rng)
     thing = scene.things[pick]
-    options = [attribute_fact(0, thing, name) for name in ATTRIBUTES]
+    options = [attribute_fact(scene, 0, thing, name) for name in ATTRIBUTES]
     options += [fact for fact in motion_facts(scene, 0, thing) if fact.name == "motion"] * 2
     fact = options[int(rng.integers(len(options)))]
     others = [value for value in fact.values if value != fact.true]

@@ -9,11 +9,13 @@ import numpy as np
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
 from bootstrap.world.scene import FADE, FRAME, Scene, Thing
-from bootstrap.world.words import BACKGROUNDS, COLOURS, RGB
+from bootstrap.world.words import HOME, RGB, SHIFTED
 
 SUPERSAMPLING = 4  # also the number of sub-pixel positions along each axis
 SHADOW = 5  # pixels a shadow may reach beyond the shape
 PAD = 40  # pixels of background beyond each edge, for a drifting camera
+PAINTS = HOME.colours | SHIFTED.colours
+GROUNDS = HOME.backgrounds | SHIFTED.backgrounds
 
 
 class Sprite(NamedTuple):
@@ -38,7 +40,37 @@ def outline(shape: str) -> list[tuple[float, float]]:
     if shape == "cross":
         quarter = [(-0.34, -0.96), (0.34, -0.96), (0.34, -0.34)]
         return [turned for n in range(4) for turned in (_quarter_turns(corner, n) for corner in quarter)]
-    raise ValueError(f"shape: got {shape!r}, expected one of words.SHAPES.")
+    if shape in SHIFTED_OUTLINES:
+        return SHIFTED_OUTLINES[shape]()
+    raise ValueError(f"shape: got {shape!r}, expected one of {', '.join(HOME.shapes + SHIFTED.shapes)}.")
+
+
+def _heart() -> list[tuple[float, float]]:
+    turns = np.linspace(0, 2 * np.pi, 60, endpoint=False)
+    x = 16 * np.sin(turns) ** 3
+    y = 13 * np.cos(turns) - 5 * np.cos(2 * turns) - 2 * np.cos(3 * turns) - np.cos(4 * turns)
+    return [(float(a) / 16.5, (2.4 - float(b)) / 15.5) for a, b in zip(x, y, strict=True)]
+
+
+def _crescent() -> list[tuple[float, float]]:
+    """A disc less another one to its right."""
+    outer = np.linspace(0.9, 2 * np.pi - 0.9, 60)
+    tip = (math.cos(0.9), math.sin(0.9))
+    centre, radius = 0.55, math.hypot(tip[0] - 0.55, tip[1])
+    start = math.atan2(-tip[1], tip[0] - centre)
+    inner = np.linspace(start, -2 * np.pi - start, 60)[1:-1]
+    corners = [(math.cos(a), math.sin(a)) for a in outer]
+    corners += [(centre + radius * math.cos(a), radius * math.sin(a)) for a in inner]
+    return [(x + 0.2, y) for x, y in corners]
+
+
+SHIFTED_OUTLINES = {
+    "heart": _heart,
+    "diamond": lambda: [(0, -1), (0.72, 0), (0, 1), (-0.72, 0)],
+    "hexagon": lambda: [(math.cos(math.pi * n / 3), math.sin(math.pi * n / 3)) for n in range(6)],
+    "arrow": lambda: [(-1, -0.3), (0.1, -0.3), (0.1, -0.8), (1, 0), (0.1, 0.8), (0.1, 0.3), (-1, 0.3)],
+    "crescent": _crescent,
+}
 
 
 def _quarter_turns(point: tuple[float, float], count: int) -> tuple[float, float]:
@@ -52,7 +84,7 @@ def _mixed(colour: RGB, other: RGB, share: float) -> RGB:
 
 def _paint(colour: str, texture: str, edge: int, centre: float, radius: float) -> Image.Image:
     """The surface: the thing's colour, a little lighter above than below, with its stripes or dots of a pale tint."""
-    base, pale = COLOURS[colour], _mixed(COLOURS[colour], (255, 255, 255), 0.72)
+    base, pale = PAINTS[colour], _mixed(PAINTS[colour], (255, 255, 255), 0.72)
     paint = Image.new("RGB", (edge, edge), base)
     draw = ImageDraw.Draw(paint)
     step = radius * 0.5
@@ -81,7 +113,7 @@ def sprite(shape: str, colour: str, texture: str, diameter: float, phase_x: int,
     mask = Image.new("L", (big, big), 0)
     ImageDraw.Draw(mask).polygon(corners, fill=255)
     surface = _paint(colour, texture, big, centre, radius)
-    rim = _mixed(COLOURS[colour], (0, 0, 0), 0.35)
+    rim = _mixed(PAINTS[colour], (0, 0, 0), 0.35)
     ImageDraw.Draw(surface).line([*corners, corners[0], corners[1]], rim, 2 * SUPERSAMPLING, joint="curve")
     small = (edge, edge)
     inside = np.asarray(mask.resize(small, Image.Resampling.BOX), np.float32) / 255
@@ -100,7 +132,7 @@ def paint_background(colour: str, rng: np.random.Generator) -> np.ndarray:
     for _ in range(7):
         cx, cy, spread = rng.uniform(0, 1), rng.uniform(0, 1), rng.uniform(0.06, 0.16)
         light += rng.choice([-9, 9]) * np.exp(-((x - cx) ** 2 + (y - cy) ** 2) / (2 * spread**2))
-    return np.clip(np.array(BACKGROUNDS[colour], np.float32) + light[..., None], 0, 255)
+    return np.clip(np.array(GROUNDS[colour], np.float32) + light[..., None], 0, 255)
 
 
 def draw_frames(scene: Scene) -> Iterator[np.ndarray]:

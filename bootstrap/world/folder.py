@@ -28,7 +28,7 @@ from bootstrap.world.facts import Facts, scene_facts
 from bootstrap.world.sampling import Setting, sample_scene
 from bootstrap.world.scene import Split
 from bootstrap.world.targets import RULE, scene_rows
-from bootstrap.world.words import VOCABULARY
+from bootstrap.world.words import lexicon
 from workbench.errors import InputError
 from workbench.schema import Video
 
@@ -118,7 +118,12 @@ def _each_scene(out: Path, world: World, indices: range, workers: int) -> Iterat
 
 
 def _claim_folder(out: Path, world: World) -> None:
-    record: dict[str, Any] = json.loads(json.dumps({"rule": RULE, "world": asdict(world), "vocabulary": VOCABULARY}))
+    record: dict[str, Any] = {
+        "rule": RULE,
+        "world": asdict(world),
+        "vocabulary": lexicon(world.setting.name).vocabulary,
+    }
+    record = json.loads(json.dumps(record))
     path = out / "world.json"
     if path.exists():
         there = json.loads(path.read_text(encoding="utf-8"))

@@ -6,16 +6,16 @@ from typing import NamedTuple
 import numpy as np
 
 from bootstrap.world.facts import Facts
-from bootstrap.world.words import VOCABULARY
+from bootstrap.world.words import lexicon
 
 TEMPORAL_PATCH = 2  # frames that one token covers
 COVERED = 0.15  # of a cell under an object before the cell counts as that object's
 
 
 class DenseLabels(NamedTuple):
-    """Class ids, int64 [frame pairs, grid_h, grid_w]: 0 for nothing, else 1 + position in words.VOCABULARY.
+    """Class ids, int64 [frame pairs, grid_h, grid_w]: 0 for nothing, else 1 + position in the world's vocabulary.
 
-    `object` is 1 + position in facts["objects"]. `background` is never 0: it is given for every cell.
+    The vocabulary is that of words.lexicon for the clip's setting. `object` is 1 + position in facts["objects"]. `background` is never 0: it is given for every cell.
     """
 
     object: np.ndarray
@@ -37,19 +37,16 @@ def dense_labels(facts: Facts, seconds: Sequence[float], grid_h: int, grid_w: in
         raise ValueError(f"seconds: got {len(seconds)} frames, expected an even number (two frames a token).")
     pairs = np.asarray(seconds, float).reshape(-1, TEMPORAL_PATCH)
     owner = np.stack([_owners(facts, pair, grid_h, grid_w) for pair in pairs])
+    words = lexicon(facts["setting"]).vocabulary
     by_object = {name: np.zeros((len(pairs), len(facts["objects"]) + 1), int) for name in DenseLabels._fields[1:6]}
     for i, thing in enumerate(facts["objects"], 1):
         for name in ("colour", "shape", "size", "texture"):
-            by_object[name][:, i] = _class(name, thing[name])
-        by_object["motion"][:, i] = [_class("motion", _motion_at(thing, pair.mean())) for pair in pairs]
+            by_object[name][:, i] = 1 + words[name].index(thing[name])
+        by_object["motion"][:, i] = [1 + words["motion"].index(_motion_at(thing, pair.mean())) for pair in pairs]
     pair_index = np.arange(len(pairs))[:, None, None]
     looked_up = {name: table[pair_index, owner] for name, table in by_object.items()}
-    ground = np.array([_class("background", _background_at(facts, pair.mean())) for pair in pairs])
+    ground = np.array([1 + words["background"].index(_background_at(facts, pair.mean())) for pair in pairs])
     return DenseLabels(owner, **looked_up, background=np.broadcast_to(ground[:, None, None], owner.shape))
-
-
-def _class(name: str, value: str) -> int:
-    return 1 + VOCABULARY[name].index(value)
 
 
 def _motion_at(thing: Facts, second: float) -> str:

@@ -13,21 +13,10 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from bootstrap.world.scene import Scene, Thing
-from bootstrap.world.words import (
-    BACKGROUNDS,
-    COLOURS,
-    EVENTS,
-    FLASHES,
-    MOTIONS,
-    SHAPES,
-    SIMPLE_MOTIONS,
-    SIZES,
-    STAYS,
-    TEXTURES,
-)
+from bootstrap.world.words import EVENTS, FLASHES, HOME, STAYS, lexicon
 
 QuestionKind = Literal["caption", "attribute", "count", "motion", "order", "when", "comparison", "yesno"]
-ATTRIBUTES = {"colour": tuple(COLOURS), "shape": SHAPES, "size": SIZES, "texture": TEXTURES}
+ATTRIBUTES = tuple(HOME.attributes)
 
 
 class Fact(NamedTuple):
@@ -70,31 +59,34 @@ def motion_facts(scene: Scene, slot: int, thing: Thing) -> list[Fact]:
     """How a thing moves: one fact, two for a turning one, none for a colliding one (its motions are tied)."""
     if thing.behaviour == "colliding":
         return []
+    words = lexicon(scene.setting)
     if thing.behaviour == "turning":
         return [
-            Fact(f"{slot}.motion{n}", segment.motion, SIMPLE_MOTIONS) for n, segment in enumerate(thing.segments, 1)
+            Fact(f"{slot}.motion{n}", segment.motion, words.simple_motions)
+            for n, segment in enumerate(thing.segments, 1)
         ]
-    values = SIMPLE_MOTIONS if thing.behaviour == "eventful" else MOTIONS
+    values = words.simple_motions if thing.behaviour == "eventful" else words.motions
     return [Fact(f"{slot}.motion", thing.segments[0].motion, values)]
 
 
 def event_fact(scene: Scene, slot: int, thing: Thing) -> Fact:
     """Whether and when an eventful thing appears or vanishes; STAYS is favoured, as `sample_scene` draws it."""
-    if scene.setting == "full":
+    if scene.setting != "core":
         return Fact(f"{slot}.event", thing.event, EVENTS + FLASHES, STAYS, 0.25)
     return Fact(f"{slot}.event", thing.event, EVENTS, STAYS, 1 / 3)
 
 
-def attribute_fact(slot: int, thing: Thing, name: str) -> Fact:
-    return Fact(f"{slot}.{name}", getattr(thing, name), ATTRIBUTES[name])
+def attribute_fact(scene: Scene, slot: int, thing: Thing, name: str) -> Fact:
+    return Fact(f"{slot}.{name}", getattr(thing, name), lexicon(scene.setting).attributes[name])
 
 
 def background_facts(scene: Scene) -> list[Fact]:
     """The background's colour, or the two that it turns from and to."""
+    colours = tuple(lexicon(scene.setting).backgrounds)
     if scene.background_after is None:
-        return [Fact("background", scene.background, tuple(BACKGROUNDS))]
+        return [Fact("background", scene.background, colours)]
     both = (scene.background, scene.background_after)
-    return [Fact(f"background{n}", colour, tuple(BACKGROUNDS)) for n, colour in enumerate(both, 1)]
+    return [Fact(f"background{n}", colour, colours) for n, colour in enumerate(both, 1)]
 
 
 FIELD = re.compile(r"<([\w.]+)>")

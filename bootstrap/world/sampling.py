@@ -10,10 +10,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bootstrap.world.scene import FPS, SPLITS, Behaviour, Scene, Segment, Split, Thing
-from bootstrap.world.words import BACKGROUNDS, COLOURS, EVENTS, MOTIONS, SHAPES, SIMPLE_MOTIONS, SIZES, STAYS, TEXTURES
+from bootstrap.world.scene import FPS, SIDEWAYS, SPLITS, TREMOR, Behaviour, Scene, Segment, Split, Thing
+from bootstrap.world.words import EVENTS, SIZES, STAYS, TEXTURES, Lexicon, lexicon
 
 DIRECTIONS = {"still": (0, 0), "left": (-1, 0), "right": (1, 0), "up": (0, -1), "down": (0, 1)}
+DIRECTIONS |= {"northeast": (1, -1), "northwest": (-1, -1), "southeast": (1, 1), "southwest": (-1, 1)}
 
 # Where in the clip (0 start, 1 end) each time of an event lies; every stretch in view keeps over two of eight frames.
 APPEARS = {"early": (0.14, 0.28), "middle": (0.42, 0.56), "late": (0.67, 0.72)}
@@ -54,7 +55,16 @@ FULL = Setting(
     background_change_share=0.2,
     crowded_share=0.5,
 )
-SETTINGS = {setting.name: setting for setting in (CORE, FULL)}
+SHIFTED = Setting(
+    "shifted",  # words.lexicon knows it by this name
+    (Length(0.7, 8, 20), Length(0.3, 20, 60)),
+    objects_max=4,
+    flash_share=0.25,
+    drift_share=0.2,
+    background_change_share=0.2,
+    crowded_share=0.5,
+)
+SETTINGS = {setting.name: setting for setting in (CORE, FULL, SHIFTED)}
 
 
 def scene_generator(split: Split, seed: int, index: int, stream: int) -> np.random.Generator:
@@ -76,7 +86,7 @@ def sample_scene(setting: Setting, split: Split, seed: int, index: int) -> Scene
     if count > 1 and rng.random() < setting.collision_share:
         collision = duration * rng.uniform(0.4, 0.6)
     things = _sample_things(rng, setting, count, duration, collision)
-    background, after = rng.choice(list(BACKGROUNDS), 2, replace=False).tolist()
+    background, after = rng.choice(list(lexicon(setting.name).backgrounds), 2, replace=False).tolist()
     changes = rng.random() < setting.background_change_share
     angle = rng.uniform(0, 2 * np.pi)
     drift = rng.uniform(0.1, 0.2) / duration if rng.random() < setting.drift_share else 0.0
@@ -99,8 +109,9 @@ def sample_scene(setting: Setting, split: Split, seed: int, index: int) -> Scene
 
 def _sample_things(rng, setting: Setting, count: int, duration: float, collision: float | None) -> tuple[Thing, ...]:
     """Things with distinct colours and shapes, laid out for little overlap unless the scene is a crowded one."""
-    colours = rng.choice(list(COLOURS), count, replace=False).tolist()
-    shapes = rng.choice(SHAPES, count, replace=False).tolist()
+    words = lexicon(setting.name)
+    colours = rng.choice(list(words.colours), count, replace=False).tolist()
+    shapes = rng.choice(words.shapes, count, replace=False).tolist()
     bare = []
     for position, (colour, shape) in enumerate(zip(colours, shapes, strict=True)):
         size = str(rng.choice(SIZES))
@@ -111,7 +122,7 @@ def _sample_things(rng, setting: Setting, count: int, duration: float, collision
         presence = _sample_presence(rng, setting, duration) if behaviour == "eventful" else (STAYS, 0.0, math.inf)
         scale = 0.75 if behaviour == "colliding" else 0.85 if count > 2 else 1.0
         bare.append(Thing(shape, colour, size, str(rng.choice(TEXTURES)), diameter * scale, behaviour, *presence))
-    motions = [_sample_motions(rng, thing.behaviour) for thing in bare]
+    motions = [_sample_motions(rng, words, thing.behaviour) for thing in bare]
     tries = 1 if count == 1 or rng.random() < setting.crowded_share else 16
     layouts = [_lay_out(rng, bare, motions, duration, collision) for _ in range(tries)]
     return min(layouts, key=lambda things: _overlap(things, duration)) if tries > 1 else layouts[0]
@@ -133,10 +144,10 @@ def _sample_presence(rng, setting: Setting, duration: float) -> tuple[str, float
     return (event, moment, math.inf) if verb == "appears" else (event, 0.0, moment)
 
 
-def _sample_motions(rng, behaviour: Behaviour) -> tuple[str, ...]:
+def _sample_motions(rng, words: Lexicon, behaviour: Behaviour) -> tuple[str, ...]:
     if behaviour == "turning":
-        return tuple(rng.choice(SIMPLE_MOTIONS, 2, replace=False).tolist())
-    return (str(rng.choice(SIMPLE_MOTIONS if behaviour == "eventful" else MOTIONS)),)
+        return tuple(rng.choice(words.simple_motions, 2, replace=False).tolist())
+    return (str(rng.choice(words.simple_motions if behaviour == "eventful" else words.motions)),)
 
 
 def _lay_out(rng, bare: list[Thing], motions: list[tuple[str, ...]], duration: float, collision: float | None):
@@ -174,9 +185,31 @@ def _sample_segment(rng, thing: Thing, motion: str, start: float, end: float) ->
         hops = rng.integers(2, 4) if seconds <= 8 else round(seconds / rng.uniform(1.5, 3))
         floor = rng.uniform(min(0.98 - margin, height + margin), 1 - margin)
         return Segment(motion, start, end, _pair((rng.uniform(margin, 1 - margin), floor)), (0.0, height), float(hops))
+    if motion in ("zigzag", "swing", "tremble"):
+        return _sample_shifted_segment(rng, thing, motion, start, end)
     length = rng.uniform(0.3, 0.5) if seconds <= 8 else seconds * rng.uniform(0.05, 0.15)
     reach = DIRECTIONS[motion][0] * length, DIRECTIONS[motion][1] * length
     return Segment(motion, start, end, _sample_origin(rng, thing, [reach]), reach)
+
+
+def _sample_shifted_segment(rng, thing: Thing, motion: str, start: float, end: float) -> Segment:
+    """A zigzag across the frame, a swing, or a tremor; slow enough to be followed, and inside the frame when short."""
+    seconds, margin = end - start, thing.diameter / 2
+    if motion == "tremble":
+        origin = rng.uniform(margin + TREMOR, 1 - margin - TREMOR, 2)
+        return Segment(motion, start, end, _pair(origin), (0.0, 0.0), seconds * rng.uniform(2, 3))
+    if motion == "swing":
+        line, angle = rng.uniform(0.28, 0.36), rng.uniform(0.7, 0.9)
+        swings = float(rng.integers(1, 3)) if seconds <= 8 else seconds / rng.uniform(3, 5)
+        side = min(line * math.sin(angle) + margin, 0.5)
+        pivot = rng.uniform(side, 1 - side), rng.uniform(0.02, max(0.03, 0.98 - line - margin))
+        return Segment(motion, start, end, _pair(pivot), (line, angle), swings)
+    length = rng.uniform(0.35, 0.45) if seconds <= 8 else seconds * rng.uniform(0.05, 0.12)
+    waves = 2.0 if seconds <= 8 else seconds / rng.uniform(3, 4)
+    reach = (float(rng.choice([-1, 1])) * length, 0.0)
+    x, _ = _sample_origin(rng, thing, [reach])
+    y = rng.uniform(margin + SIDEWAYS, 1 - margin - SIDEWAYS)
+    return Segment(motion, start, end, (x, float(y)), reach, waves)
 
 
 def _sample_origin(rng, thing: Thing, reaches: list[tuple[float, float]]) -> tuple[float, float]:

@@ -12,6 +12,8 @@ SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 FPS = 12
 FRAME = 224  # pixels, square
 FADE = 0.2  # seconds an appearance, a vanishing or a change of background takes
+SIDEWAYS = 0.09  # frame edges that a zigzag leaves its line
+TREMOR = 0.02  # frame edges that a trembling thing leaves its place
 
 
 @dataclass(frozen=True)
@@ -19,7 +21,9 @@ class Segment:
     """One motion from `start` to `end` seconds. Lengths are shares of the frame edge.
 
     Straight motions go from `origin` by `reach`; a loop runs around `origin` with radius reach[0] from angle reach[1];
-    a bounce leaves the floor point `origin` up to the height reach[1], `turns` times.
+    a bounce leaves the floor point `origin` up to the height reach[1], `turns` times. In the shifted world a zigzag goes
+    by `reach` in `turns` waves, a swing hangs from `origin` on a line of length reach[0], out to the angle reach[1], and
+    a tremor shakes `turns` times.
     """
 
     motion: str
@@ -37,6 +41,12 @@ class Segment:
             return 2 * math.pi * self.reach[0] * abs(self.turns) / seconds
         if self.motion == "bounce":
             return 2 * self.reach[1] * self.turns / seconds
+        if self.motion == "zigzag":
+            return math.hypot(*self.reach, 4 * SIDEWAYS * self.turns) / seconds
+        if self.motion == "swing":
+            return 4 * self.reach[0] * self.reach[1] * self.turns / seconds
+        if self.motion == "tremble":
+            return 4 * TREMOR * self.turns / seconds
         return math.hypot(*self.reach) / seconds
 
 
@@ -108,4 +118,15 @@ def _path(segment: Segment, share: np.ndarray) -> np.ndarray:
     if segment.motion == "bounce":
         height = segment.reach[1] * np.abs(np.sin(np.pi * segment.turns * share))
         return np.stack([np.full_like(share, x), y - height], 1)
-    return np.array([[x, y]]) + share[:, None] * np.array([segment.reach])
+    if segment.motion == "swing":
+        angle = segment.reach[1] * np.sin(2 * np.pi * segment.turns * share)
+        return np.stack([x + segment.reach[0] * np.sin(angle), y + segment.reach[0] * np.cos(angle)], 1)
+    if segment.motion == "tremble":
+        phase = 2 * np.pi * segment.turns * share
+        return np.stack([x + TREMOR * np.sin(phase), y + TREMOR * np.cos(1.7 * phase)], 1)
+    straight = np.array([[x, y]]) + share[:, None] * np.array([segment.reach])
+    if segment.motion == "zigzag":
+        wave = SIDEWAYS * (2 / np.pi) * np.arcsin(np.sin(2 * np.pi * segment.turns * share))
+        across = np.array([-segment.reach[1], segment.reach[0]]) / max(math.hypot(*segment.reach), 1e-6)
+        return straight + wave[:, None] * across
+    return straight

@@ -25,6 +25,28 @@ SIZES = ("small", "large")
 TEXTURES = ("plain", "striped", "dotted")
 SIMPLE_MOTIONS = ("still", "left", "right", "up", "down")
 MOTIONS = (*SIMPLE_MOTIONS, "loop", "bounce")
+
+# The shifted world shares sizes, textures and times with the home one, and no colour, background, shape or motion.
+SHIFTED_COLOURS: dict[str, RGB] = {
+    "teal": (0, 128, 124),
+    "lime": (160, 222, 28),
+    "navy": (24, 36, 118),
+    "magenta": (212, 28, 168),
+    "olive": (112, 112, 24),
+    "tan": (194, 142, 88),
+    "maroon": (122, 18, 40),
+    "lavender": (174, 144, 242),
+}
+SHIFTED_BACKGROUNDS: dict[str, RGB] = {
+    "cream": (252, 240, 206),
+    "mint": (176, 228, 200),
+    "slate": (92, 108, 126),
+    "rose": (238, 192, 194),
+}
+SHIFTED_SHAPES = ("heart", "diamond", "hexagon", "arrow", "crescent")
+SHIFTED_SIMPLE_MOTIONS = ("tremble", "northeast", "northwest", "southeast", "southwest")
+SHIFTED_MOTIONS = (*SHIFTED_SIMPLE_MOTIONS, "zigzag", "swing")
+
 TIMES = ("early", "middle", "late")
 STAYS = "stays"
 EVENTS = (STAYS, *(f"{verb} {time}" for verb in ("appears", "vanishes") for time in TIMES))
@@ -35,14 +57,35 @@ SIZE_ORDER = ("larger", "smaller")
 SPEED_ORDER = ("faster", "slower")
 EVENT_ORDER = ("before", "after")
 
-VOCABULARY = {
-    "colour": tuple(COLOURS),
-    "shape": SHAPES,
-    "size": SIZES,
-    "texture": TEXTURES,
-    "motion": MOTIONS,
-    "background": tuple(BACKGROUNDS),
-}
+
+class Lexicon(NamedTuple):
+    """What things can be in one world. The first simple motion goes nowhere; the other four are straight."""
+
+    colours: dict[str, RGB]
+    backgrounds: dict[str, RGB]
+    shapes: tuple[str, ...]
+    simple_motions: tuple[str, ...]
+    motions: tuple[str, ...]
+
+    @property
+    def attributes(self) -> dict[str, tuple[str, ...]]:
+        """The values of each attribute that a question can be about."""
+        return {"colour": tuple(self.colours), "shape": self.shapes, "size": SIZES, "texture": TEXTURES}
+
+    @property
+    def vocabulary(self) -> dict[str, tuple[str, ...]]:
+        """The words of every fact that dense labels tell, in the order of their class numbers."""
+        return {**self.attributes, "motion": self.motions, "background": tuple(self.backgrounds)}
+
+
+HOME = Lexicon(COLOURS, BACKGROUNDS, SHAPES, SIMPLE_MOTIONS, MOTIONS)
+SHIFTED = Lexicon(SHIFTED_COLOURS, SHIFTED_BACKGROUNDS, SHIFTED_SHAPES, SHIFTED_SIMPLE_MOTIONS, SHIFTED_MOTIONS)
+VOCABULARY = HOME.vocabulary
+
+
+def lexicon(setting: str) -> Lexicon:
+    """The words of the world that a setting (by its name) belongs to."""
+    return SHIFTED if setting == "shifted" else HOME
 
 
 class Phrases(NamedTuple):
@@ -58,10 +101,13 @@ def _moves(direction: str) -> Phrases:
 
 
 MOTION_PHRASES = {
-    **{direction: _moves(direction) for direction in ("left", "right", "up", "down")},
+    **{direction: _moves(direction) for direction in (*SIMPLE_MOTIONS[1:], *SHIFTED_SIMPLE_MOTIONS[1:])},
     "still": Phrases(("stays still", "does not move", "rests"), "stay still"),
     "loop": Phrases(("moves in a loop", "goes in a loop", "travels in a loop"), "move in a loop"),
     "bounce": Phrases(("bounces", "bounces up and down", "bounces in place"), "bounce"),
+    "tremble": Phrases(("trembles", "trembles in place", "quivers"), "tremble"),
+    "zigzag": Phrases(("moves in a zigzag", "goes in a zigzag", "travels in a zigzag"), "move in a zigzag"),
+    "swing": Phrases(("swings", "swings to and fro", "swings like a pendulum"), "swing"),
 }
 TIME_PHRASES = {
     "early": ("early", "near the start", "early"),
