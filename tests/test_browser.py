@@ -12,6 +12,7 @@ import pytest
 
 from tests.clips import Clip
 from tests.server import ROOT, serving
+from workbench.page.examples import load_examples
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = os.environ.get("CHROMIUM") or next(
@@ -132,6 +133,29 @@ def test_the_main_path_and_nothing_is_asked_of_the_network(reader):
     assert '"judgments"' in Path(download.value.path()).read_text()
     assert reader.asked_elsewhere == []
     reader.keep("result")
+
+
+def test_an_example_fills_the_form_and_its_command_names_the_shipped_file(reader):
+    example = load_examples()[0]
+    reader.page.get_by_role("button", name=example.title, exact=True).click()
+    reader.page.wait_for_selector("#vj-player video")
+    reader.choose_judge()
+    reader.ask()
+    assert reader.page.locator(".vj-card").count() == len(example.responses)
+    assert "known rating" in reader.text(".vj-card >> nth=0")
+    reader.page.get_by_role("tab", name="Command").click()
+    command = reader.page.get_by_label("Repeats this verdict on the command line", exact=True).inner_text()
+    assert f"judge workbench/examples/{Path(example.video).name} " in command
+    reader.keep("example")
+
+
+@pytest.mark.skipif(not (ROOT / "workbench/embedded/config.json").exists(), reason="the judge that ships is not built")
+def test_one_click_gives_a_verdict_of_the_judge_that_ships(reader):
+    reader.page.click("#vj-try")
+    reader.page.wait_for_selector(".vj-card", timeout=120_000)
+    assert reader.page.locator(".vj-card.vj-scored").count() == len(load_examples()[0].responses)
+    assert "What this judge knows" in reader.page.inner_text("#vj-result")
+    reader.keep("embedded")
 
 
 def test_a_frame_sends_the_player_to_its_second(reader):

@@ -1,6 +1,7 @@
 """The Judge tab: a form on the left, the verdict on the right. It only lays out, calls and shows."""
 
 from functools import partial
+from html import escape
 from pathlib import Path
 
 import gradio as gr
@@ -11,7 +12,7 @@ from workbench.page import result_panel as results
 from workbench.page import show
 from workbench.page.api import judge_endpoint
 from workbench.page.examples import EXAMPLES_FOLDER, load_examples
-from workbench.page.form import MOST_RESPONSES, missing_inputs, missing_sentence
+from workbench.page.form import missing_inputs, missing_sentence
 from workbench.page.form_panel import FormPanel, read_form
 from workbench.page.resident import ResidentJudge
 from workbench.page.result_panel import ResultPanel
@@ -61,16 +62,12 @@ def _example_pills() -> list[gr.Button]:
 
 def _wire_form(form: FormPanel) -> None:
     rows = [*form.rows, *form.removes, form.count, form.add]
-    form.add.click(
-        lambda count: forms.with_response_rows(form, min(count + 1, MOST_RESPONSES)), form.count, rows, **QUIET
-    )
+    form.add.click(partial(forms.with_another_response, form), form.count, rows, **QUIET)
     for number, remove in enumerate(form.removes):
-        take_out = lambda count, *texts, number=number: forms.without_response(form, number, count, list(texts))  # noqa: E731
+        take_out = partial(forms.without_response, form, number)
         remove.click(take_out, [form.count, *form.responses], [*rows, *form.responses], **QUIET)
     form.judge.change(lambda spec: gr.update(info=forms.about_judge(spec or "")), form.judge, form.judge, **QUIET)
-    form.mode.change(
-        lambda mode, count: forms.with_mode(form, mode, count), [form.mode, form.count], [form.mode, *rows], **QUIET
-    )
+    form.mode.change(partial(forms.with_mode, form), [form.mode, form.count], [form.mode, *rows], **QUIET)
 
 
 def _wire_video(form: FormPanel) -> None:
@@ -79,7 +76,7 @@ def _wire_video(form: FormPanel) -> None:
             upload = accept_upload(path)
         except WorkbenchError as error:
             return {form.video: None} | forms.with_player(form, None, show.error_note(error))
-        return forms.with_player(form, upload.playable, f'<p class="vj-sub">{upload.sentence}</p>')
+        return forms.with_player(form, upload.playable, f'<p class="vj-sub">{escape(upload.sentence)}</p>')
 
     shown = [form.player, form.video_note]
     taking = {"show_progress": "minimal", "show_progress_on": [form.video], "api_visibility": "private"}
@@ -99,7 +96,7 @@ def _filled(form: FormPanel) -> list:
 
 
 def _wire_verdict(
-    form: FormPanel, message: gr.HTML, result: ResultPanel, resident: ResidentJudge, runs: Path, start
+    form: FormPanel, message: gr.HTML, result: ResultPanel, resident: ResidentJudge, runs: Path, start: gr.Button
 ) -> None:
     def show_verdict(*values):
         wanted = read_form(*values)
@@ -111,7 +108,8 @@ def _wire_verdict(
                 if isinstance(step, Finished):
                     yield {message: ""} | results.with_verdict(result, step.result)
                 else:
-                    yield {message: "", result.working: gr.update(visible=True, value=show.working(*step))}
+                    working = gr.update(visible=True, value=show.working(*step))
+                    yield {message: show.working_line(*step), result.working: working}
         except WorkbenchError as error:
             yield {message: show.error_note(error), result.working: gr.update(visible=False)}
 
@@ -139,5 +137,5 @@ def _wire_result(form: FormPanel, result: ResultPanel) -> None:
         return gr.Video(playback_position=event.seconds)
 
     result.frames.click(seek, None, form.player, **QUIET)
-    request = lambda asked, number: results.with_request(result, asked, number)  # noqa: E731
+    request = partial(results.with_request, result)
     result.which.change(request, [result.asked, result.which], [result.prompt, result.reply], **QUIET)

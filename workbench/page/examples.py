@@ -1,5 +1,6 @@
 """The examples that ship with the workbench: video, instruction, responses, and the ratings they deserve."""
 
+import filecmp
 import json
 from functools import cache
 from pathlib import Path
@@ -32,6 +33,14 @@ def _example(row: dict, folder: Path) -> Example:
     responses, ratings = tuple(row["responses"]), tuple(row.get("ratings") or ())
     video = str((folder / row["video"]).resolve())
     return Example(row["title"], video, row["instruction"], responses, row.get("mode", "pointwise"), ratings)
+
+
+def shipped_path(path: str) -> str:
+    """The shipped file that an uploaded copy of an example's video came from; any other path as it is."""
+    for example in load_examples():
+        if Path(path).name == Path(example.video).name and filecmp.cmp(path, example.video, shallow=False):
+            return example.video
+    return path
 
 
 def known_rating(instruction: str, response: str) -> float | None:

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import gradio as gr
 
 from workbench.backends import list_backends
-from workbench.page.examples import Example
+from workbench.page.examples import Example, shipped_path
 from workbench.page.form import MODES, MOST_FRAMES, MOST_RESPONSES, JudgeForm
 from workbench.page.verdict_card import letter_of
 from workbench.schema import DEFAULT_FRAMES
@@ -47,14 +47,13 @@ FIELDS = FormPanel._fields
 
 
 def read_form(*values: Any) -> JudgeForm:
-    """The JudgeForm that the values of `FormPanel.inputs` make. A number field left empty takes its default."""
-    named = dict(zip(FIELDS, values[: FIELDS.index("responses")], strict=False))
-    fields = {
-        name: value for name, value in named.items() if value is not None and name in JudgeForm.__dataclass_fields__
-    }
-    fields["responses"] = tuple(value or "" for value in values[FIELDS.index("responses") :])
-    whole = {name: int(fields[name]) for name in ("low", "high", "frames", "seed") if name in fields}
-    return JudgeForm(**fields | whole)
+    """The JudgeForm that the values of `FormPanel.inputs` make. A field left empty takes its default."""
+    count = FIELDS.index("responses")
+    given = {name: value for name, value in zip(FIELDS[:count], values[:count], strict=True) if value is not None}
+    whole = {name: int(given[name]) for name in ("low", "high", "frames", "seed") if name in given}
+    video = shipped_path(given["video"]) if "video" in given else None
+    responses = tuple(text or "" for text in values[count:])
+    return JudgeForm(**given | whole | {"video": video, "responses": responses})
 
 
 def form_panel() -> FormPanel:
@@ -192,7 +191,12 @@ def with_response_rows(panel: FormPanel, count: int) -> dict:
     return updates | {panel.count: count, panel.add: gr.update(interactive=count < MOST_RESPONSES)}
 
 
-def without_response(panel: FormPanel, number: int, count: int, responses: list[str]) -> dict:
+def with_another_response(panel: FormPanel, count: int) -> dict:
+    """Show one response row more, up to the most there can be."""
+    return with_response_rows(panel, min(count + 1, MOST_RESPONSES))
+
+
+def without_response(panel: FormPanel, number: int, count: int, *responses: str) -> dict:
     """Take response `number` (from 0) out; those after it move up."""
     left = [*responses[:number], *responses[number + 1 :], ""]
     return dict(zip(panel.responses, left, strict=True)) | with_response_rows(panel, max(1, count - 1))

@@ -10,6 +10,7 @@ from typing import Any
 from workbench.page.form import JudgeForm
 from workbench.schema import Item, Judgment
 
+ROOT = Path(__file__).parents[2]
 NOTHING = (None, "", {}, [])
 
 
@@ -21,9 +22,14 @@ def repeat_command(form: JudgeForm) -> str:
     ]
     options += [("mode", form.mode), ("judge", form.judge.strip()), *_given_options(form)]
     options += [("frames", form.frames), ("temperature", f"{form.temperature:g}"), ("seed", form.seed)]
-    words = ["python", "-m", "workbench", "judge", *([form.video] if form.video else [])]
+    words = ["python", "-m", "workbench", "judge", *([_from_root(form.video)] if form.video else [])]
     words += [f"--{name}={value}" for name, value in options]  # with "=", since a value may begin with a dash
     return shlex.join([*words, *(["--no-video"] if form.text_only else [])])
+
+
+def _from_root(video: str) -> str:
+    """A path inside the checkout as seen from its root, where the command runs; any other path as it is."""
+    return str(Path(video).relative_to(ROOT)) if Path(video).is_relative_to(ROOT) else video
 
 
 def _given_options(form: JudgeForm) -> list[tuple[str, str]]:

@@ -128,6 +128,11 @@ def working(stage: str, seconds: float) -> str:
     )
 
 
+def working_line(stage: str, seconds: float) -> str:
+    """The same beside the button, for narrow screens, where the verdict's place is out of sight."""
+    return f'<p class="vj-sub vj-narrow">{escape(stage[:1].upper() + stage[1:])} · {seconds:.0f} s</p>'
+
+
 def empty_state() -> str:
     """What stands where the verdict will be: what the reader will get, in ten seconds."""
     steps = "".join(
