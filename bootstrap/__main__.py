@@ -6,6 +6,7 @@ python -m bootstrap examples --out DIR                                   the exa
 python -m bootstrap seeds --source NAME=FILE --videos DIR --out DIR      seeds: videos, instructions, gold responses
 python -m bootstrap describe --seeds DIR --judge SPEC --out FILE         dense descriptions of the seeds' videos
 python -m bootstrap run --seeds DIR --generator SPEC --evaluator SPEC --out RUN    rated responses for every seed
+python -m bootstrap export RUN --to DIR --format llama-factory             the run's dataset, with its card
 
 exit code: 0 done; 1 some of it was not; 2 the request cannot be carried out; 130 interrupted
 """
@@ -20,6 +21,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from bootstrap.commands import add_verbs
+from bootstrap.dataset_commands import add_dataset_verbs
 from workbench.errors import InputError, WorkbenchError
 
 
@@ -64,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     examples.add_argument("--out", type=Path, required=True)
     examples.set_defaults(run=_examples)
     add_verbs(commands)
+    add_dataset_verbs(commands)
     return parser
 
 
