@@ -49,7 +49,7 @@ def _heart() -> list[tuple[float, float]]:
     turns = np.linspace(0, 2 * np.pi, 60, endpoint=False)
     x = 16 * np.sin(turns) ** 3
     y = 13 * np.cos(turns) - 5 * np.cos(2 * turns) - 2 * np.cos(3 * turns) - np.cos(4 * turns)
-    return [(float(a) / 16.5, (2.4 - float(b)) / 15.5) for a, b in zip(x, y, strict=True)]
+    return [(float(a) / 16.5, -(float(b) + 2.5) / 15) for a, b in zip(x, y, strict=True)]
 
 
 def _crescent() -> list[tuple[float, float]]:

@@ -15,7 +15,8 @@ COVERED = 0.15  # of a cell under an object before the cell counts as that objec
 class DenseLabels(NamedTuple):
     """Class ids, int64 [frame pairs, grid_h, grid_w]: 0 for nothing, else 1 + position in the world's vocabulary.
 
-    The vocabulary is that of words.lexicon for the clip's setting. `object` is 1 + position in facts["objects"]. `background` is never 0: it is given for every cell.
+    The vocabulary is that of words.lexicon for the clip's setting. `object` is 1 + position in facts["objects"].
+    `background` is never 0: it is given for every cell.
     """
 
     object: np.ndarray

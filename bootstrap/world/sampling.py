@@ -188,6 +188,8 @@ def _sample_segment(rng, thing: Thing, motion: str, start: float, end: float) ->
     if motion in ("zigzag", "swing", "tremble"):
         return _sample_shifted_segment(rng, thing, motion, start, end)
     length = rng.uniform(0.3, 0.5) if seconds <= 8 else seconds * rng.uniform(0.05, 0.15)
+    if all(DIRECTIONS[motion]):  # two slanting motions may run the same way along an axis, and both must fit
+        length *= 0.55
     reach = DIRECTIONS[motion][0] * length, DIRECTIONS[motion][1] * length
     return Segment(motion, start, end, _sample_origin(rng, thing, [reach]), reach)
 
