@@ -20,6 +20,7 @@ from workbench.video.limits import VideoLimits, check_bytes, check_pixels
 DEMUXERS = "mov,matroska,avi,gif"  # FFmpeg's names: mov is also mp4 and m4v, matroska is also webm
 READABLE = "mp4, mov, mkv, webm, avi or gif, or a folder of png, jpg or webp frames"
 THREADS = 4  # more threads hold more frames in memory; 4K decoding gains little beyond
+CRASHING = {"vp9"}  # FFmpeg's decoder with one thread a frame dies of a damaged key frame after a flush
 
 
 class Source(NamedTuple):
@@ -103,10 +104,11 @@ def open_video(file: Path, limits: VideoLimits | None = None) -> Iterator[Source
     with container:
         stream = _video_stream(file.name, container)
         _check_stream(file.name, stream, limits)
-        stream.codec_context.thread_type = "AUTO"
+        source = Source(file.name, container, stream)
+        stream.codec_context.thread_type = "SLICE" if source.codec in CRASHING else "AUTO"
         stream.codec_context.thread_count = THREADS
         stream.codec_context.options = {"max_pixels": str(limits.pixels)} if limits else {}
-        yield Source(file.name, container, stream)
+        yield source
 
 
 def _video_stream(name: str, container: InputContainer) -> VideoStream:

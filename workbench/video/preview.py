@@ -84,7 +84,7 @@ def _file_pictures(path: str | Path, limits: VideoLimits | None) -> Iterator[Pic
         for position, frame in all_frames(source, scan.timeline):
             if position > last and ends[position] > starts[position]:  # a damaged file may give a frame or a time twice
                 last = position
-                yield starts[position], ends[position], fitted(rgb_of(frame), size, scan.shape)
+                yield starts[position], ends[position], fitted(rgb_of(frame, scan.shape.coded(size)), size, scan.shape)
 
 
 def _folder_pictures(folder: Path, limits: VideoLimits | None) -> Iterator[Picture]:

@@ -66,8 +66,9 @@ def _sample_file(path: str | Path, policy: VideoPolicy, limits: VideoLimits | No
     try:
         return _decode(scan, wanted, size, "pyav")  # the fastest exact one, see benchmark.py
     except VideoError as refused:
-        with suppress(VideoError):
-            return _decode(scan, wanted, size, "decord")
+        if limits is not None:  # in the worker only: decord may crash on a damaged file, and the process with it
+            with suppress(VideoError):
+                return _decode(scan, wanted, size, "decord")
         raise refused
 
 
