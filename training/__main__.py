@@ -77,10 +77,12 @@ def _make_data(recipe: tuple[str, ...], folder: Path) -> Path:
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:
-    from training.evaluate import evaluate
+    from training.evaluate import BATCH, evaluate
     from workbench.backends import load_backend
 
-    figures = evaluate(load_backend(arguments.checkpoint), arguments.data, arguments.videos, say=print)
+    figures = evaluate(
+        load_backend(arguments.checkpoint, batch_size=BATCH), arguments.data, arguments.videos, say=print
+    )
     if arguments.out:
         plain = {mode: {name: figure._asdict() for name, figure in some.items()} for mode, some in figures.items()}
         arguments.out.write_text(json.dumps(plain, indent=1) + "\n", encoding="utf-8")

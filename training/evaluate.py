@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,6 +16,7 @@ from workbench.prompts import load_prompt
 from workbench.schema import Item, Judgment, Sampling, Video
 
 RESAMPLES = 1000
+BATCH = 40  # requests handed over at a time
 
 
 class Figure(NamedTuple):
@@ -36,32 +38,40 @@ class Answered(NamedTuple):
 
 
 def evaluate(
-    backend: Backend, folder: Path, limit: int, seed: int = 0, say: Callable[[str], None] = lambda line: None
+    backend: Backend, folder: Path, videos: int, seed: int = 0, say: Callable[[str], None] = lambda line: None
 ) -> dict[str, dict[str, Figure]]:
     """Figures by mode: every prompt the judge declares at temperature 0, pointwise also at 1 and without the video.
 
-    `limit` is the number of videos, drawn by `seed`. Values that nothing supports are left out.
+    `videos` is how many are drawn, by `seed`. Figures that nothing supports are left out.
     """
-    examples = _some_videos(read_examples(folder), folder, limit, seed)
+    examples = _some_videos(read_examples(folder), folder, videos, seed)
+    dependent = [each for each in examples if each.item.tags.get("video_dependent") == "yes"]
     figures: dict[str, dict[str, Figure]] = {}
+
+    def note(mode: str, answers: Sequence[Answered]) -> None:
+        figures[mode] = measure(answers)
+        say(f"{mode}: {_line(figures[mode])}")
+
     for name in backend.declared.prompts:
-        figures[name] = measure(answer(backend, name, examples))
-        say(f"{name}: {_line(figures[name])}")
-    if "pointwise" in backend.declared.prompts:
-        warm = Sampling(**{**backend.sampling.to_dict(), "temperature": 1.0})
-        figures["pointwise, temperature 1"] = measure(answer(backend, "pointwise", examples, sampling=warm))
-        dependent = [each for each in examples if each.item.tags.get("video_dependent") == "yes"]
-        figures["pointwise, video-dependent flaws"] = measure(answer(backend, "pointwise", dependent))
-        blind = measure(answer(backend, "pointwise", dependent, view="none"))
-        figures["pointwise, video-dependent flaws, without the video"] = blind
+        answers = answer(backend, name, examples)
+        note(name, answers)
+        if name == "pointwise":
+            looking = [each for each in answers if each.tags.get("video_dependent") == "yes"]
+            note("pointwise, video-dependent flaws", looking)
+            note("pointwise, video-dependent flaws, without the video", answer(backend, name, dependent, view="none"))
+            note("pointwise, temperature 1", answer(backend, name, examples, sampling=_warm(backend.sampling)))
     return figures
+
+
+def _warm(sampling: Sampling) -> Sampling:
+    return replace(sampling, temperature=1.0)
 
 
 def answer(backend: Backend, name: str, examples: Sequence[Example], **settings: Any) -> list[Answered]:
     """The judge's verdicts on the examples that fit the prompt, pairs in both orders."""
     prompt = load_prompt(name)
     fitting = {each.item.id: each for each in examples if each.item.kind == prompt.kind}
-    judged = judge_items((each.item for each in fitting.values()), backend, prompt, **settings)
+    judged = judge_items((each.item for each in fitting.values()), backend, prompt, batch_size=BATCH, **settings)
     found = []
     for judgment in judged:
         item, target = fitting[judgment.item]
@@ -131,12 +141,12 @@ def _flips(answers: Sequence[Answered]) -> float:
     return _share(len(choices) > 1 for choices in verdicts.values())
 
 
-def _some_videos(examples: list[Example], folder: Path, limit: int, seed: int) -> list[Example]:
-    """The rows of `limit` videos, with paths that can be opened from here."""
+def _some_videos(examples: list[Example], folder: Path, count: int, seed: int) -> list[Example]:
+    """The rows of `count` videos, with paths that can be opened from here."""
     videos = sorted({each.item.video.sha256 for each in examples if each.item.video})
     if not videos:
         raise InputError(f"{folder}: got no item with a video, expected a world folder.")
-    kept = set(random.Random(seed).sample(videos, min(limit, len(videos))))
+    kept = set(random.Random(seed).sample(videos, min(count, len(videos))))
     return [
         Example(_with_path(each.item, folder), each.target)
         for each in examples
@@ -145,8 +155,6 @@ def _some_videos(examples: list[Example], folder: Path, limit: int, seed: int) -
 
 
 def _with_path(item: Item, folder: Path) -> Item:
-    from dataclasses import replace
-
     assert item.video is not None
     return replace(item, video=Video(item.video.sha256, str(folder / (item.video.path or ""))))
 
