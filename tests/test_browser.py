@@ -77,10 +77,10 @@ class Reader:
 
     def ask(self) -> None:
         """Press Judge and wait for a new verdict."""
+        self.page.evaluate("document.querySelector('.vj-cards')?.setAttribute('data-old', '')")
         self.page.click("#vj-judge")
-        self.page.wait_for_selector(".vj-work")
+        self.page.wait_for_selector(".vj-cards:not([data-old])")
         self.page.wait_for_selector(".vj-work", state="detached")
-        self.page.wait_for_selector(".vj-card")
 
     def ready(self, *responses: str, instruction: str = "What happens?", mode: str = "") -> None:
         self.upload("clip.mp4")
