@@ -13,12 +13,12 @@ from bootstrap.describe import MAX_NEW_TOKENS as DESCRIPTION_TOKENS
 from bootstrap.describe import TEMPERATURE as DESCRIPTION_TEMPERATURE
 from bootstrap.loop import ALPHA, ROUNDS, LoopSettings
 from bootstrap.near_duplicates import THRESHOLD
-from bootstrap.participants import load_participants
+from bootstrap.participants import load_participants, load_writer
 from bootstrap.progress import Meter, say
 from bootstrap.runner import MAX_NEW_TOKENS, TEMPERATURES, Outcome, Progress, bootstrap_run, open_run, plan_run
 from bootstrap.seeds import collect_seeds, read_seeds, write_items, write_seeds
-from workbench.backends import load_backend
 from workbench.errors import InputError
+from workbench.judge_options import read_judge_option
 from workbench.store import Run
 from workbench.terminal import one_line
 
@@ -50,6 +50,7 @@ def _describe_parser(verbs: Any) -> None:
     describe = verbs.add_parser("describe", help="dense descriptions of the seeds' videos")
     describe.add_argument("--seeds", type=Path, required=True, metavar="FILE", help="items.jsonl, or its folder")
     describe.add_argument("--judge", required=True, metavar="SPEC", help="who describes; must look at videos")
+    _add_option(describe, "--judge-option")
     describe.add_argument("--out", type=Path, required=True, metavar="FILE", help="the seeds with descriptions, .jsonl")
     describe.add_argument("--cache", type=Path, metavar="FILE", help="descriptions made so far (default: beside --out)")
     describe.add_argument("--fps", type=float, default=FPS, help="frames a second (default: %(default)s)")
@@ -74,6 +75,7 @@ def _run_parser(verbs: Any) -> None:
     run.add_argument("--seed", type=int, default=0, metavar="S", help="of sampling and order (default: %(default)s)")
     for role, temperature in TEMPERATURES.items():
         run.add_argument(f"--{role}-temperature", type=float, default=temperature, help="(default: %(default)s)")
+        _add_option(run, f"--{role}-option")
     run.add_argument("--max-new-tokens", type=_positive, default=MAX_NEW_TOKENS, help="(default: %(default)s)")
     run.add_argument("--limit", type=_positive, metavar="N", help="work on the first N seeds only")
     run.add_argument("--concurrency", type=_positive, default=1, metavar="N",
@@ -82,6 +84,11 @@ def _run_parser(verbs: Any) -> None:
     run.add_argument("--max-tokens", type=int, metavar="N", help="read and written, over all its starts")
     run.add_argument("--max-seconds", type=float, metavar="S", help="of this start")
     run.set_defaults(run=_run)
+
+
+def _add_option(parser: argparse.ArgumentParser, name: str) -> None:
+    parser.add_argument(name, action="append", default=[], metavar="NAME=VALUE",
+                        help="how it is loaded: device, dtype, quantization=4bit, device_map=auto ..")  # fmt: skip
 
 
 def _positive(text: str) -> int:
@@ -117,7 +124,7 @@ def _seeds(arguments: argparse.Namespace) -> int:
 
 def _describe(arguments: argparse.Namespace) -> int:
     seeds = read_seeds(arguments.seeds).seeds
-    backend = load_backend(arguments.judge)
+    backend = load_writer(arguments.judge, dict(map(read_judge_option, arguments.judge_option)))
     try:
         describer = make_describer(backend, fps=arguments.fps, max_frames=arguments.max_frames, seed=arguments.seed,
                                    temperature=arguments.temperature, max_new_tokens=arguments.max_new_tokens)  # fmt: skip
@@ -165,7 +172,11 @@ def _run(arguments: argparse.Namespace) -> int:
         "generator": arguments.generator_temperature,
         "evaluator": arguments.evaluator_temperature,
     }
-    participants = load_participants(arguments.generator, arguments.evaluator)
+    options: dict[Role, dict[str, Any]] = {
+        "generator": dict(map(read_judge_option, arguments.generator_option)),
+        "evaluator": dict(map(read_judge_option, arguments.evaluator_option)),
+    }
+    participants = load_participants(arguments.generator, arguments.evaluator, options)
     try:
         plan = plan_run(participants["generator"], participants["evaluator"], settings, temperatures=temperatures,
                         max_new_tokens=arguments.max_new_tokens)  # fmt: skip

@@ -305,9 +305,9 @@ def test_command_line_refuses(world, tmp_path, capsys, more, told):
     assert told in capsys.readouterr().err
 
 
-def test_a_model_of_random_weights_is_a_generator_that_cannot_be_read(world, tmp_path, text_checkpoint):
+def test_a_model_of_random_weights_is_a_generator_that_cannot_be_read(world, tmp_path, qwen25_checkpoint):
     """The road of real checkpoints: text alone, a batch of several seeds, and nothing guessed from nonsense."""
-    both = load_participants(str(text_checkpoint), str(text_checkpoint))
+    both = load_participants(str(qwen25_checkpoint), str(qwen25_checkpoint))
     plan = plan_run(both["generator"], both["evaluator"], LoopSettings(rounds=2), max_new_tokens=8)
     run = open_run(tmp_path / "run", plan)
     with run.writing():

@@ -15,6 +15,7 @@ from bootstrap.runner import bootstrap_run, open_run, plan_run
 from bootstrap.seeds import read_seeds
 from bootstrap.world_participants import load_world_evaluator, load_world_generator
 from bootstrap.world_truth import repertoire, true_rating
+from workbench.backends.base import Declared
 from workbench.errors import BackendError, InputError
 from workbench.schema import Sampling
 
@@ -144,6 +145,7 @@ def test_folders_of_another_world_are_refused(tmp_path):
         ("evaluator", "world:bias@3=x", "expected some of"),
         ("evaluator", "world:bias@3=1,bias@3=2", "twice"),
         ("evaluator", "metric:bleu", "a model that writes"),
+        ("generator", "metric:bleu", "a model that writes"),
         ("evaluator", "nobody", "Known are"),
     ],
 )
@@ -159,6 +161,23 @@ def test_a_model_that_plays_both_parts_is_loaded_once(tmp_path):
     assert both["generator"] is both["evaluator"]
     world = load_participants("world", "world")
     assert world["generator"] is not world["evaluator"]
+
+
+def test_options_reach_the_loader_or_are_refused():
+    with pytest.raises(InputError, match="got the option 'dtype', expected none"):
+        load_participants("world", "world", {"evaluator": {"dtype": "bfloat16"}})
+    with pytest.raises(InputError, match="got the option 'nothing'"):
+        load_participants("embedded", "world", {"generator": {"nothing": "1"}})
+
+
+def test_a_checkpoint_made_for_judging_only_is_refused(tmp_path, monkeypatch):
+    script = tmp_path / "script.yaml"
+    script.write_text("rules: [{reply: hello}]")
+    judge = load_participant(f"scripted:{script}", "generator")
+    judge.declared = Declared(kinds=("pointwise",))
+    monkeypatch.setattr("bootstrap.participants.load_backend", lambda spec: judge)
+    with pytest.raises(InputError, match="made for pointwise judging only"):
+        load_participant(f"scripted:{script}", "generator")
 
 
 # -- what comes of it
