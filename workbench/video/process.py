@@ -92,12 +92,18 @@ def _read_images(stream, shape: list[int]) -> np.ndarray:
 
 
 def _end(child: subprocess.Popen) -> int:
-    """Kill the worker's process group if it still runs, and reap it. Returns its exit code."""
-    os.killpg(child.pid, signal.SIGKILL)  # not reaped yet, so the number is still its own
+    """Kill the worker if it still runs, and reap it. Returns its exit code."""
+    _kill(child)
     with suppress(BrokenPipeError):  # a request it did not live to read
         child.stdin.close()
     child.stdout.close()
     return child.wait()
+
+
+def _kill(child: subprocess.Popen) -> None:
+    """The whole process group. The child is not reaped yet, so the number is still its own."""
+    with suppress(ProcessLookupError, PermissionError):  # what some systems say when it has just ended by itself
+        os.killpg(child.pid, signal.SIGKILL)
 
 
 def _raise_for(name: str, message: dict[str, Any], over: str | None, code: int, limits: VideoLimits) -> None:
@@ -105,7 +111,7 @@ def _raise_for(name: str, message: dict[str, Any], over: str | None, code: int, 
         raise getattr(errors, message["kind"])(message["error"])
     if "bug" in message:
         raise RuntimeError(f"the video worker failed:\n{message['bug']}")
-    over = message.get("over", over)
+    over = message.get("over") if message else over  # an answer that came just in time counts
     if over == "memory":
         raise VideoError(
             f"{name}: decoding needs more than the {limits.memory / 2**20:,.0f} MiB allowed. "
@@ -113,7 +119,7 @@ def _raise_for(name: str, message: dict[str, Any], over: str | None, code: int, 
         )
     if over == "wall clock":
         raise VideoError(
-            f"{name}: decoding took longer than the {limits.wall_clock:,.0f} seconds allowed. "
+            f"{name}: decoding took longer than the {limits.wall_clock:g} seconds allowed. "
             "Cut the video, make a smaller copy, or raise the time limit; a file that hangs the decoder is damaged."
         )
     if not message:
@@ -133,7 +139,7 @@ class _Watch(threading.Thread):
         while not self._done.wait(LOOK_EVERY):
             self.over = "wall clock" if time.monotonic() > deadline else "memory" if self._too_large() else None
             if self.over:
-                os.killpg(self._child.pid, signal.SIGKILL)
+                _kill(self._child)
                 return
 
     def stop(self) -> None:
