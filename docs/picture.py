@@ -14,16 +14,21 @@ from pathlib import Path
 from playwright.sync_api import Page, sync_playwright
 
 from tests.server import serving
+from workbench.page.examples import load_examples
+from workbench.page.verdict_card import letter_of
 
-SIZE = {"width": 1280, "height": 900}
+SIZE = {"width": 1280, "height": 940}
 PATIENCE = 180_000  # milliseconds: the judge is loaded first
 
 
 def take(page: Page, judge: str, out: Path) -> None:
-    """Judge the second example, which has three responses, and photograph the window."""
+    """Judge the first response of the first example, and photograph the window."""
     page.set_default_timeout(PATIENCE)
-    page.locator(".vj-examples button").nth(1).click()
+    page.locator(".vj-examples button").first.click()
     page.wait_for_selector("#vj-player video")
+    for number in range(len(load_examples()[0].responses), 1, -1):
+        page.click(f"text=Remove {letter_of(number - 1)}")
+        page.wait_for_selector(f"#vj-response-{letter_of(number - 1)}", state="hidden")
     field = page.locator("#vj-judge-spec input")
     field.fill(judge)
     field.press("Enter")
