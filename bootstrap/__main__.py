@@ -1,12 +1,14 @@
 """The commands of bootstrapping.
 
 python -m bootstrap world --out DIR --scenes N --split train --seed 0    a folder of the procedural video world
+python -m bootstrap quality --out DIR --scenes N --split train --seed 0  clips with known distortions, judged
 python -m bootstrap leaks DIR                                            how far the text alone tells its ratings
 python -m bootstrap examples --out DIR                                   the example clips that ship with the page
 python -m bootstrap seeds --source NAME=FILE --videos DIR --out DIR      seeds: videos, instructions, gold responses
 python -m bootstrap describe --seeds DIR --judge SPEC --out FILE         dense descriptions of the seeds' videos
 python -m bootstrap run --seeds DIR --generator SPEC --evaluator SPEC --out RUN    rated responses for every seed
-python -m bootstrap export RUN --to DIR --format llama-factory             the run's dataset, with its card
+python -m bootstrap audit RUN --out DIR                                  how the run went, what gives its ratings away
+python -m bootstrap export RUN --to DIR --format FORMAT                 the run's dataset, with its card
 
 exit code: 0 done; 1 some of it was not; 2 the request cannot be carried out; 130 interrupted
 """
@@ -59,6 +61,14 @@ def _parser() -> argparse.ArgumentParser:
     world.add_argument("--pair-share", type=float, default=0.5, help="of the ten pairs of an instruction's responses")
     world.add_argument("--workers", type=int, default=1, help="processes that draw")
     world.set_defaults(run=_world)
+    quality = commands.add_parser("quality", help="clips with known distortions, their scores and justifications")
+    quality.add_argument("--out", type=Path, required=True, help="folder to write or resume")
+    quality.add_argument("--scenes", type=int, required=True)
+    quality.add_argument("--split", choices=("train", "validation", "test"), required=True)
+    quality.add_argument("--seed", type=int, default=0)
+    quality.add_argument("--questions", type=int, default=3, help="answers to questions about quality, a clip")
+    quality.add_argument("--workers", type=int, default=1, help="processes that draw")
+    quality.set_defaults(run=_quality)
     leaks = commands.add_parser("leaks", help="accuracy of a text-only classifier on a world folder, against chance")
     leaks.add_argument("folder", type=Path)
     leaks.set_defaults(run=_leaks)
@@ -79,6 +89,18 @@ def _world(arguments: argparse.Namespace) -> int:
         raise InputError(f"--pair-share: got {arguments.pair_share}, expected 0 to 1.")
     world = World(_setting(arguments), arguments.split, arguments.seed, arguments.questions, arguments.pair_share)
     write_world(arguments.out, world, arguments.scenes, arguments.workers, _progress(arguments.scenes))
+    return 0
+
+
+def _quality(arguments: argparse.Namespace) -> int:
+    from bootstrap.world.folder import QualityWorld, write_quality
+
+    if min(arguments.scenes, arguments.seed) < 0 or arguments.workers < 1 or not 0 <= arguments.questions <= 12:
+        raise InputError(
+            "quality: expected --scenes and --seed of 0 or more, --workers of 1 or more, --questions of 0 to 12."
+        )
+    world = QualityWorld(arguments.split, arguments.seed, arguments.questions)
+    write_quality(arguments.out, world, arguments.scenes, arguments.workers, _progress(arguments.scenes))
     return 0
 
 

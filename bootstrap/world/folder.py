@@ -13,7 +13,7 @@ number of scenes adds to a smaller one; a smaller one leaves a folder as it is.
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
@@ -25,6 +25,7 @@ from typing import Any
 from bootstrap.world.clip import write_clip
 from bootstrap.world.drawing import draw_frames
 from bootstrap.world.facts import Facts, scene_facts
+from bootstrap.world.quality import QualityWorld, make_quality_scene
 from bootstrap.world.sampling import Setting, sample_scene
 from bootstrap.world.scene import Split
 from bootstrap.world.targets import RULE, scene_rows
@@ -46,16 +47,45 @@ class World:
     pair_share: float = 0.5  # of the ten pairs of an instruction's responses
 
 
+Record = dict[str, Any]  # what world.json holds
+Lines = dict[str, list[Facts]]  # of one scene, for each of FILES
+
+
 def write_world(
     out: Path, world: World, scenes: int, workers: int = 1, on_scene: Callable[[int], None] = lambda done: None
 ) -> None:
     """Write or resume a world folder of `scenes` scenes. Raises InputError where the folder holds another world."""
+    vocabulary = lexicon(world.setting.name).vocabulary
+    record = {"rule": RULE, "world": asdict(world), "vocabulary": vocabulary}
+    write_folder(out, record, partial(make_scene, out, world), range(scenes), workers, on_scene)
+
+
+def write_quality(
+    out: Path, world: QualityWorld, scenes: int, workers: int = 1, on_scene: Callable[[int], None] = lambda done: None
+) -> None:
+    """Write or resume a folder of clips of known quality. Raises InputError where the folder holds another world."""
+    make = partial(make_quality_scene, out, world)
+    write_folder(out, world.record(), make, range(scenes), workers, on_scene)
+
+
+def write_folder(
+    out: Path,
+    record: Record,
+    make: Callable[[Any], Lines],
+    scenes: Sequence[Any],
+    workers: int,
+    on_scene: Callable[[int], None],
+) -> None:
+    """Write or resume a folder described by `record`: the lines that `make` gives of each of `scenes`, in their order.
+
+    Raises InputError where the folder was made from something else.
+    """
     (out / "clips").mkdir(parents=True, exist_ok=True)
-    _claim_folder(out, world)
+    _claim_folder(out, json.loads(json.dumps(record)))
     there = _cut_to_complete_scenes(out)
     with ExitStack() as stack:
         files = {name: stack.enter_context((out / f"{name}.jsonl").open("a", encoding="utf-8")) for name in FILES}
-        for done, lines in enumerate(_each_scene(out, world, range(there, scenes), workers), there + 1):
+        for done, lines in enumerate(_each_scene(make, scenes[there:], workers), there + 1):
             for name in FILES:
                 files[name].writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in lines[name])
                 files[name].flush()
@@ -92,7 +122,7 @@ def _cut(path: Path, count: int) -> None:
             file.truncate(file.tell())
 
 
-def make_scene(out: Path, world: World, index: int) -> dict[str, list[Facts]]:
+def make_scene(out: Path, world: World, index: int) -> Lines:
     """Draw the clip of one scene, unless it is there, and give the lines that belong to it in each of FILES."""
     scene = sample_scene(world.setting, world.split, world.seed, index)
     path = out / "clips" / f"{scene.id}.mp4"
@@ -108,27 +138,20 @@ def make_scene(out: Path, world: World, index: int) -> dict[str, list[Facts]]:
     }
 
 
-def _each_scene(out: Path, world: World, indices: range, workers: int) -> Iterator[dict[str, list[Facts]]]:
-    make = partial(make_scene, out, world)
+def _each_scene(make: Callable[[Any], Lines], scenes: Sequence[Any], workers: int) -> Iterator[Lines]:
     if workers == 1:
-        yield from map(make, indices)
+        yield from map(make, scenes)
         return
     with ProcessPoolExecutor(workers) as pool:
-        yield from pool.map(make, indices, chunksize=8)
+        yield from pool.map(make, scenes, chunksize=8)
 
 
-def _claim_folder(out: Path, world: World) -> None:
-    record: dict[str, Any] = {
-        "rule": RULE,
-        "world": asdict(world),
-        "vocabulary": lexicon(world.setting.name).vocabulary,
-    }
-    record = json.loads(json.dumps(record))
+def _claim_folder(out: Path, record: Record) -> None:
     path = out / "world.json"
     if path.exists():
         there = json.loads(path.read_text(encoding="utf-8"))
         if there != record:
-            made = f"split {there['world']['split']}, seed {there['world']['seed']}"
+            made = f"{there['rule']}, split {there['world']['split']}, seed {there['world']['seed']}"
             raise InputError(
                 f"{out}: got a folder that holds another world ({made}, or other options), expected an empty folder or "
                 "one of this very world to resume; give another --out, or the options it was made with."
