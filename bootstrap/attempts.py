@@ -10,7 +10,8 @@
                      and one line a finished seed for its gold: judge "target", prompt "gold", score 5, round 0
     sets.jsonl       one line a finished seed, written last of all its lines; a seed without one is not finished:
                        {"seed", "complete", "rounds", "accepted": {"5": item id, "4": ..}, "calls",
-                        "unreadable": [{"task", "round", "target", "reason"}]}
+                        "unreadable": [{"task", "round", "target", "reason"}],
+                        "attempts": [[round, target, given or null, accepted], ..]}: enough for counting
     replies.jsonl    every call with its reply verbatim, written as it came in: {"key", "seed", "task", "round",
                      "prompt", "reply", "finished", "usage", "created"}; a resumed run asks none of them again
     rejected.jsonl   seeds that could not be worked on, and why: no description, a participant that failed
@@ -121,6 +122,9 @@ def set_records(
         "accepted": dict(sorted(accepted.items(), reverse=True)),
         "calls": len(created),
         "unreadable": [one._asdict() for one in transcript.unreadable],
+        "attempts": [
+            [one.round, one.target, one.verdict and one.verdict.score, one.accepted] for one in transcript.shown
+        ],
     }
     return SetRecords(items, judgments, line)
 

@@ -6,8 +6,9 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from bootstrap.attempts import finished_lines
 from bootstrap.budget import Budget
-from bootstrap.chats import Role
+from bootstrap.chats import TARGETS, Role
 from bootstrap.describe import FPS, MAX_FRAMES, Described, describe_videos, make_describer, with_descriptions
 from bootstrap.describe import MAX_NEW_TOKENS as DESCRIPTION_TOKENS
 from bootstrap.describe import TEMPERATURE as DESCRIPTION_TEMPERATURE
@@ -20,7 +21,7 @@ from bootstrap.seeds import collect_seeds, read_seeds, write_items, write_seeds
 from workbench.errors import InputError
 from workbench.judge_options import read_judge_option
 from workbench.store import Run
-from workbench.terminal import one_line
+from workbench.terminal import one_line, table
 
 LISTED = 10  # problems that are listed one by one
 
@@ -208,6 +209,21 @@ def _report_run(run: Run, outcome: Outcome) -> int:
         f"{progress.complete} complete sets of {worked} seeds{share}, {progress.failed} failed, of {progress.seeds} in all"
     )
     print(f"{progress.calls} calls, {progress.tokens} tokens; run folder: {run.folder}")
+    if worked:
+        print(_matrix(run))
     if outcome.stopped:
         say(f"{outcome.stopped}; the same command with a larger limit goes on")
     return 1 if progress.failed or outcome.stopped else 0
+
+
+def _matrix(run: Run) -> str:
+    """A table of what responses were written for and what they were given, over all rounds."""
+    tries = [attempt for line in finished_lines(run) for attempt in line["attempts"]]
+    given = Counter((target, rating) for _, target, rating, _ in tries)
+    accepted = Counter(target for _, target, _, accepted in tries if accepted)
+    columns = (1, 2, 3, 4, None)
+    rows = [
+        [f"written for {target}", *(f"{given[target, rating]:,}" for rating in columns), f"{accepted[target]:,}"]
+        for target in TARGETS
+    ]
+    return table(["", *(f"given {rating}" for rating in columns[:-1]), "unreadable", "accepted"], rows)

@@ -10,7 +10,7 @@ Settled where the paper says nothing:
 - A reply, or an entry of it, that cannot be read costs its round: a response that is missing is asked for again, one
   that was not rated readably is rated again, and neither is guessed.
 - A "new" response with the same text as the rejected one is not rated again (the verdict stands), and one with the
-  gold's own text is none.
+  text of the gold or of the prompt's worked example is none.
 
 The conversation knows no backend: it yields an Ask and is sent the text of the reply. What it asks depends on the
 seed, the settings and the replies alone, so the same replies lead to the same outcome whenever they arrive.
@@ -182,6 +182,8 @@ def _take_texts(state: _State, task: Task, round: int, reply: str, wanted: list[
     for target, text in found.values.items():
         if text == (state.seed.reference or "").strip():
             problems[target] = "the response is the gold response itself"
+        elif f'"{text}"' in state.templates[task].template:
+            problems[target] = "the response is copied from the prompt"
         elif target in state.drafts and text == state.drafts[target].text:
             problems[target] = "the response is the rejected one itself"
         else:

@@ -123,7 +123,7 @@ def bootstrap_run(
         raise InputError(f"seeds: got {len(seeds)}, of which none has a description; make them with `describe`.")
     work = _Work(run, plan, budget or Budget(), concurrency, unfit)
     try:
-        return work.go(seeds, fit, on_progress)
+        return work.go(fit, on_progress)
     finally:
         work.close()
 
@@ -137,20 +137,21 @@ class _Work:
         cut_broken_tail(self.sets)
         self.finished = {line["seed"]: line for line in finished_lines(run)}
         self.journal = Journal(run.folder / "replies.jsonl", self.finished)
+        self.totals = _Totals(failed=len(rejected))
         self.started, self.worked_on = time.monotonic(), 0
 
     def close(self) -> None:
         self.journal.close()
 
-    def go(self, seeds: list[Item], fit: list[Item], on_progress: Callable[[Progress], None]) -> Outcome:
+    def go(self, seeds: list[Item], on_progress: Callable[[Progress], None]) -> Outcome:
         (self.run.folder / "summary.json").unlink(missing_ok=True)  # it means that every seed was worked on
-        self.run.add_items(fit)
-        self.totals = _Totals(len(seeds), len(self.rejected))
-        for seed in fit:
+        self.run.add_items(seeds)
+        self.totals.seeds = len(seeds) + self.totals.failed
+        for seed in seeds:
             if seed.id in self.finished:
                 self.totals.count(self.finished[seed.id])
         self._report(on_progress)
-        talks = self._talks([seed for seed in fit if seed.id not in self.finished])
+        talks = self._talks([seed for seed in seeds if seed.id not in self.finished])
         participants = self.plan.participants()
         for finished in converse(talks, participants, self.journal, self._room, self.concurrency):
             self._store(finished)
@@ -214,8 +215,8 @@ class _Work:
 
 @dataclass
 class _Totals:
-    seeds: int
-    failed: int
+    seeds: int = 0
+    failed: int = 0
     complete: int = 0
     incomplete: int = 0
     unreadable: int = 0

@@ -146,6 +146,14 @@ def test_the_gold_response_is_no_degraded_one():
     assert transcript.unreadable[0].reason == "the response is the gold response itself"
 
 
+def test_a_response_copied_from_the_worked_example_is_none():
+    example = "The children in the red boat cross a wide lake in the rain and then swim back to the shore."
+    copied = written(r4="four", r3="three", r2="two", r1=example)
+    transcript, _ = play([copied], by_table({**RIGHT, example: 1}), rounds=1)
+    assert 1 not in accepted(transcript)
+    assert transcript.unreadable[0].reason == "the response is copied from the prompt"
+
+
 def test_further_entries_of_a_regeneration_are_passed_over():
     table = {**RIGHT, "three": 4, "new three": 3}
     transcript, _ = play([ALL, written(r4="new four", r3="new three")], by_table(table))

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import pytest
 from bootstrap_world import plain_seed, write_world_folder
 
 from bootstrap.__main__ import main
-from bootstrap.attempts import TARGET, read_sets
+from bootstrap.attempts import TARGET, finished_lines, read_sets
 from bootstrap.budget import Budget
 from bootstrap.loop import LoopSettings
 from bootstrap.participants import load_participants
@@ -98,6 +99,9 @@ def test_the_records_of_a_set(tmp_path):
     assert rejected.given.settings["sampling"]["temperature"] == 0 and rejected.seed == SEEDS[0].id
     assert one.attempts[2].given.status == "unparsed" and "None" in one.attempts[2].given.error
     assert [(u["task"], u["round"], u["target"]) for u in one.unreadable] == [("evaluate", 1, 2), ("evaluate", 2, 2)]
+    (line,) = finished_lines(run)
+    told = sorted(line["attempts"], key=lambda one: (one[0], -one[1]))  # as they were shown
+    assert told == [[a.round, a.target, a.rating, a.accepted] for a in one.attempts]
     gold = next(j for j in run.judgments() if j.prompt == "gold")
     assert (gold.item, gold.score, gold.judge) == (SEEDS[0].id, 5, TARGET)
     assert one.attempts[0].item.reference == SEEDS[0].reference and one.attempts[0].item.video == SEEDS[0].video
@@ -285,7 +289,8 @@ def test_command_line(world, tmp_path, capsys):
     shown = capsys.readouterr()
     assert "4 calls" in shown.out and "max-calls reached" in shown.err
     assert main(arguments) == 0
-    assert "of 5 seeds" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "of 5 seeds" in shown and re.search(r"written for 3 +\d+ +\d+ +\d+ +\d+ +0 +\d+", shown)
     assert Run.open(tmp_path / "run").head()["command"].startswith("python -m bootstrap run --seeds")
 
 

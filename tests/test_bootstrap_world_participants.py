@@ -6,6 +6,7 @@ from collections import Counter
 import pytest
 from bootstrap_world import plain_seed, write_world_folder
 
+from bootstrap.__main__ import main
 from bootstrap.attempts import read_sets
 from bootstrap.chats import TARGETS, Mismatch, evaluate_chat, generate_chat, load_templates, regenerate_chat
 from bootstrap.json_replies import Rating, read_ratings, read_responses
@@ -18,6 +19,7 @@ from bootstrap.world_truth import repertoire, true_rating
 from workbench.backends.base import Declared
 from workbench.errors import BackendError, InputError
 from workbench.schema import Sampling
+from workbench.store import Run
 
 TEMPLATES = load_templates()
 
@@ -45,9 +47,16 @@ def test_the_repertoire_holds_responses_of_every_rating_none_of_them_the_gold(se
         assert true_rating(seed, "Nothing of the sort.") is None
 
 
-def test_the_worlds_own_rated_responses_agree_with_the_folder(seeds):
-    """The scene is made again from the folder's settings: its gold responses are those that the folder holds."""
-    assert len(seeds) >= 60 and {seed.tags["rating"] for seed in seeds} == {"5"}
+def test_the_worlds_own_command_makes_folders_that_the_participants_know(tmp_path):
+    """The real folder, with its clips: every seed's scene is made again from it, and the loop runs on it."""
+    world = ["world", "--out", str(tmp_path / "world"), "--scenes", "2", "--split", "test", "--setting", "core"]
+    assert main([*world, "--seconds-min", "1", "--seconds-max", "1.5"]) == 0
+    source = f"items={tmp_path / 'world' / 'items.jsonl'}"
+    assert main(["seeds", "--source", source, "--out", str(tmp_path / "seeds")]) == 0
+    both = ["--generator", "world", "--evaluator", "world"]
+    assert main(["run", "--seeds", str(tmp_path / "seeds"), *both, "--out", str(tmp_path / "run")]) == 0
+    sets = read_sets(Run.open(tmp_path / "run"))
+    assert sets and all(one.complete and one.seed.video.sha256 for one in sets)
 
 
 @pytest.mark.parametrize("miss", [0.0, 0.3])
