@@ -129,9 +129,9 @@ def _limits(card: Card) -> str:
         "A rating is what a response was written for and what the evaluator agreed to, not what people gave. The "
         "evaluator's own mistakes are in it; `python -m bootstrap audit` on the run shows them.",
         "Generator and evaluator read a description of the video. What the description does not tell, they did not know.",
-        f"Rationales of the pointwise rows: {_listed(card.counts['rationales'])}. The evaluator's is what it wrote when it accepted "
-        'the response, with "the description" made "the video" and "response 2" made "the response"; it may speak of the '
-        f'reference answer. The gold response was never evaluated; its rationale is always: "{GOLD_RATIONALE}"',
+        f"Rationales of the pointwise rows: {_listed(card.counts['rationales'])}. The evaluator's is what it wrote when "
+        'it accepted the response, with "the description" made "the video" and "response 2" made "the response"; it may '
+        f'speak of the reference answer. The gold response was never evaluated; its rationale is always: "{GOLD_RATIONALE}"',
         "The reference of every row is the gold response, which is also the response of the rows rated 5: show a judge "
         "no reference while it is trained on these.",
         "Videos are not part of it: rows name them by path and by the hash of their content.",

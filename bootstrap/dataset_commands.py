@@ -1,25 +1,39 @@
 """The verbs `export` and `audit` of `python -m bootstrap`: their options, and what they call and show."""
 
 import argparse
+import json
 from pathlib import Path
 from typing import Any, get_args
 
+from bootstrap.audit import audit_run, to_json
+from bootstrap.audit_report import audit_text, write_report
 from bootstrap.dataset import PAIR_SHARE, SHARES, DatasetSettings, dataset_counts
 from bootstrap.export_run import Export, RubricWriter, export_run
 from bootstrap.exports import Format
 from bootstrap.progress import Meter, say
 from bootstrap.rubrics import Rubric
 from workbench.backends import load_backend
+from workbench.backends.metric import load_metric
 from workbench.errors import InputError
 from workbench.store import Run
-from workbench.terminal import one_line
+from workbench.terminal import one_line, plain
 
 LISTED = 10  # problems that are listed one by one
 
 
 def add_dataset_verbs(verbs: Any) -> None:
     """The parsers of the two verbs."""
+    _audit_parser(verbs)
     _export_parser(verbs)
+
+
+def _audit_parser(verbs: Any) -> None:
+    audit = verbs.add_parser("audit", help="how a run went, and whether its ratings can be trusted")
+    audit.add_argument("run_folder", type=Path, metavar="RUN", help="run folder of `run`; it may still be written")
+    audit.add_argument("--json", action="store_true", help="print the findings as JSON")
+    audit.add_argument("--out", type=Path, metavar="DIR", help="write audit.json, audit.txt and report.html there too")
+    audit.add_argument("--bertscore", metavar="MODEL", help="add BERTScore by this encoder: Hub id or folder")
+    audit.set_defaults(run=_audit)
 
 
 def _export_parser(verbs: Any) -> None:
@@ -45,12 +59,34 @@ def _shares(text: str) -> tuple[float, ...]:
         raise argparse.ArgumentTypeError(f"got {text!r}, expected three numbers such as 0.8,0.1,0.1") from None
 
 
+# -- audit
+
+
+def _audit(arguments: argparse.Namespace) -> int:
+    run = _bootstrap_run(arguments.run_folder)
+    metrics = [load_metric(name).metric for name in ("bleu", "rouge_l")]
+    if arguments.bertscore:
+        metrics.append(load_metric("bertscore", model=arguments.bertscore).metric)
+    audit = audit_run(run, metrics)
+    print(json.dumps(to_json(audit), indent=2, allow_nan=False) if arguments.json else plain(audit_text(audit)))
+    if arguments.out:
+        for path in write_report(arguments.out, audit):
+            say(f"written: {path}")
+    return 0 if audit.seeds else 1
+
+
+def _bootstrap_run(folder: Path) -> Run:
+    run = Run.open(folder)
+    if "bootstrap" not in run.head()["config"]:
+        raise InputError(f"{folder} is a run of judging, not of bootstrapping; give a folder that `run` made.")
+    return run
+
+
 # -- export
 
 
 def _export(arguments: argparse.Namespace) -> int:
-    run = Run.open(arguments.run_folder)
-    _check_bootstrap(run)
+    run = _bootstrap_run(arguments.run_folder)
     settings = DatasetSettings(arguments.pair_share, arguments.seed, arguments.shares)
     if arguments.rubrics is None:
         return _report_export(export_run(run, arguments.to, arguments.format, settings), arguments.to)
@@ -63,11 +99,6 @@ def _export(arguments: argparse.Namespace) -> int:
             return _report_export(export_run(run, arguments.to, arguments.format, settings, writer), arguments.to)
     finally:
         backend.close()
-
-
-def _check_bootstrap(run: Run) -> None:
-    if "bootstrap" not in run.head()["config"]:
-        raise InputError(f"{run.folder} is a run of judging, not of bootstrapping; give a folder that `run` made.")
 
 
 def _counting(meter: Meter):

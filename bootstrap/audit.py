@@ -1,0 +1,88 @@
+"""The audit of a run: how it went, whether its ratings can be trusted, and what gives them away.
+
+Every figure is an Estimate: with its n, what was left out, and an interval that draws whole videos.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from bootstrap.acceptance import (
+    Bias,
+    Matrix,
+    Stage,
+    Yield,
+    biases,
+    funnel,
+    matrices,
+    video_of,
+    yield_by_kind,
+    yields,
+)
+from bootstrap.attempts import RatedSet, read_sets
+from bootstrap.clustered import Estimate
+from bootstrap.gold_distance import Distance, gold_distance
+from bootstrap.leaks import MOST_SETS, Probe, Words, probes, texts_of, words_about_ratings
+from bootstrap.repeats import Repeats, repeats
+from bootstrap.sampling_sets import some_sets
+from bootstrap.truth import Truth, known_truth
+from workbench.backends.metric import Metric
+from workbench.store import Run
+
+
+class Audit(NamedTuple):
+    """All findings about a run's finished seeds. `truth` is None where the truth is not known."""
+
+    seeds: int
+    complete: int
+    failed: int
+    videos: int
+    yields: list[Yield]
+    by_kind: dict[str, Estimate]
+    funnel: list[Stage]
+    matrices: list[Matrix]
+    biases: list[Bias]
+    truth: Truth | None
+    distances: list[Distance]
+    probes: list[Probe]
+    words: Words
+    repeats: Repeats
+
+
+def audit_run(run: Run, metrics: Sequence[Metric]) -> Audit:
+    """The audit of what a run has finished; one that is still being written may be audited."""
+    return audit_sets(read_sets(run), metrics, failed=len(run.rejected()))
+
+
+def audit_sets(sets: Sequence[RatedSet], metrics: Sequence[Metric], failed: int = 0) -> Audit:
+    """The audit of sets; `failed` seeds were not worked on to the end."""
+    complete = [one for one in sets if one.complete]
+    texts = texts_of(some_sets(complete, MOST_SETS)[0])
+    return Audit(
+        seeds=len(sets),
+        complete=len(complete),
+        failed=failed,
+        videos=len({video_of(one) for one in sets}),
+        yields=yields(sets, failed),
+        by_kind=yield_by_kind(sets),
+        funnel=funnel(sets),
+        matrices=matrices(sets),
+        biases=biases(sets),
+        truth=known_truth(sets),
+        distances=[gold_distance(sets, metric) for metric in metrics],
+        probes=probes(sets),
+        words=words_about_ratings(texts),
+        repeats=repeats(texts),
+    )
+
+
+def to_json(value: Any) -> Any:
+    """Findings as JSON-able values: named tuples become objects, ratings as keys become text ("4", "4-3")."""
+    if hasattr(value, "_asdict"):
+        return {name: to_json(field) for name, field in value._asdict().items()}
+    if isinstance(value, Mapping):
+        return {_key(key): to_json(field) for key, field in value.items()}
+    return [to_json(one) for one in value] if isinstance(value, (list, tuple)) else value
+
+
+def _key(key: Any) -> str:
+    return "-".join(map(str, key)) if isinstance(key, tuple) else str(key)

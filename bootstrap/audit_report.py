@@ -1,0 +1,167 @@
+"""The audit as text for the terminal, and as a folder: audit.json, audit.txt, and report.html with the figures."""
+
+import html
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from bootstrap.acceptance import Bias, Matrix
+from bootstrap.audit import Audit, to_json
+from bootstrap.chats import TARGETS
+
+INTERVALS = (
+    "[from, to]: 95 % interval that draws whole videos. n: rows it is of; left out: rows or sets it could not use."
+)
+
+
+def audit_text(audit: Audit) -> str:
+    """Every finding, a paragraph a question."""
+    parts = [_yield, _funnel, _matrices, _biases, _truth, _distances, _probes, _words, _repeats]
+    blocks = ["\n".join(lines) for part in parts if (lines := list(part(audit)))]
+    return "\n\n".join([*blocks, INTERVALS])
+
+
+def write_report(folder: Path, audit: Audit) -> list[Path]:
+    """Write the three files, over those of an earlier audit. Returns their paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    text = audit_text(audit)
+    contents = {
+        "audit.json": json.dumps(to_json(audit), indent=2, allow_nan=False) + "\n",
+        "audit.txt": text + "\n",
+        "report.html": _page(audit, text),
+    }
+    for name, content in contents.items():
+        (folder / name).write_text(content, encoding="utf-8")
+    return [folder / name for name in contents]
+
+
+# -- paragraphs
+
+
+def _yield(audit: Audit) -> Iterator[str]:
+    yield f"Yield: {audit.complete} complete sets of {audit.seeds} seeds about {audit.videos} videos; {audit.failed} failed"
+    for one in audit.yields:
+        yield f"  after round {one.round}: {one.share}"
+    for kind, share in audit.by_kind.items():
+        yield f"  {kind}: {share}"
+
+
+def _funnel(audit: Audit) -> Iterator[str]:
+    yield "Accepted, by round and target"
+    for stage in audit.funnel:
+        told = f"{stage.accepted} of {stage.shown}" + (f", {stage.unreadable} unreadable" if stage.unreadable else "")
+        yield f"  round {stage.round}, target {stage.target}: {told}; {stage.acceptance}"
+
+
+def _matrices(audit: Audit) -> Iterator[str]:
+    for matrix in audit.matrices:
+        yield f"Target against given, {matrix.name}: given as intended {matrix.agreement}"
+        yield from _cells(matrix)
+
+
+def _cells(matrix: Matrix) -> Iterator[str]:
+    yield "  target  given" + "".join(f"{given:>7}" for given in TARGETS) + "  unreadable"
+    for target in TARGETS:
+        counts = "".join(f"{matrix.counts[target][given]:>7}" for given in TARGETS)
+        yield f"  {target:>6}       {counts}{matrix.unreadable[target]:>12}"
+
+
+def _biases(audit: Audit) -> Iterator[str]:
+    yield f"Bias of the evaluator: given minus target in the first round. {_biased(audit.biases)}"
+    yield from map(_bias, audit.biases)
+    yield "  (what the generator missed is in it; at 4 and 1 honest errors point inwards)"
+
+
+def _biased(biases: list[Bias]) -> str:
+    """Which ratings are biased, the worst first."""
+    found = [one for one in biases if one.verdict in ("too high", "too low")]
+    found.sort(key=lambda one: -abs(one.gap.value or 0))
+    return "; ".join(f"BIASED AT {one.target}: {one.verdict}" for one in found) or "None seen."
+
+
+def _bias(bias: Bias) -> str:
+    return f"  at {bias.target}: {bias.gap}; size {bias.error.value or 0:.3f}: {bias.verdict}"
+
+
+def _truth(audit: Audit) -> Iterator[str]:
+    if audit.truth is None:
+        return
+    yield f"Against the truth of the world: the evaluator's given minus true. {_biased(audit.truth.evaluator)}"
+    yield from map(_bias, audit.truth.evaluator)
+    for name, shares in (("written right in round 1", audit.truth.hits), ("labels that are right", audit.truth.labels)):
+        yield from (f"  {name}, {target}: {share}" for target, share in shares.items())
+
+
+def _distances(audit: Audit) -> Iterator[str]:
+    for distance in audit.distances:
+        yield f"{distance.metric} to the gold response by rating: {_fall(distance.falls, distance.surely)}"
+        yield from (f"  {rating}: {one}" for rating, one in distance.by_rating.items())
+        yield from (f"  {a} above {b} by {one}" for (a, b), one in distance.steps.items())
+
+
+def _fall(falls: bool | None, surely: bool | None) -> str:
+    if falls is None:
+        return "no complete set"
+    if not falls:
+        return "DOES NOT FALL from 4 to 1"
+    return "falls from 4 to 1, every step surely" if surely else "falls from 4 to 1, but not every step surely"
+
+
+def _probes(audit: Audit) -> Iterator[str]:
+    yield "What gives the rating away without the video (accuracy on videos not trained on)"
+    for probe in audit.probes:
+        verdict = probe.verdict.upper() if probe.verdict == "leaks" else probe.verdict
+        yield f"  {probe.sees} → {probe.tells}, {probe.rows}: {probe.accuracy}, chance {probe.chance:.3f}: {verdict}"
+
+
+def _words(audit: Audit) -> Iterator[str]:
+    found = ", ".join(f"{word!r} {count} times" for word, count in list(audit.words.found.items())[:10]) or "none"
+    yield f"Responses with words about ratings: {found}"
+    yield from (f"  rating {rating}: {share}" for rating, share in audit.words.by_rating.items())
+
+
+def _repeats(audit: Audit) -> Iterator[str]:
+    found = {pair: share for pair, share in audit.repeats.within.items() if share.value}
+    yield "Near-duplicates across ratings" + ("" if found else ": none within a set")
+    yield from (f"  {a} and {b} of a set: {share}" for (a, b), share in found.items())
+    yield f"  responses that repeat one about another video: {audit.repeats.across}"
+    yield f"  of these with the same rating (chance 0.200): {audit.repeats.same_rating}"
+
+
+# -- the page
+
+
+def _page(audit: Audit, text: str) -> str:
+    """One file that needs nothing else: the figures, then the text."""
+    figures = "".join(
+        figure.to_html(full_html=False, include_plotlyjs=number == 0, config={"displayModeBar": False})
+        for number, figure in enumerate(audit_figures(audit))
+    )
+    style = "body{max-width:900px;margin:2em auto;font-family:system-ui,sans-serif}pre{white-space:pre-wrap}"
+    return (
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Bootstrap audit</title><style>{style}</style>'
+        f"<h1>Bootstrap audit</h1>{figures}<pre>{html.escape(text)}</pre></html>\n"
+    )
+
+
+def audit_figures(audit: Audit) -> list:
+    """Yield, funnel, matrices, leak probes, and a figure for each metric, in this order."""
+    from bootstrap import figures  # plotly comes with it
+
+    shown = [
+        figures.interval_figure(
+            figures.yield_info(audit.yields), "Complete sets after each round", "No seed is finished yet.", percent=True
+        ),
+        figures.funnel_figure(figures.funnel_info(audit.funnel)),
+        *(figures.matrix_figure(figures.matrix_info(matrix)) for matrix in audit.matrices),
+        figures.interval_figure(
+            figures.leak_info(audit.probes),
+            "Accuracy of leak probes beside chance",
+            "Too few videos to probe.",
+            percent=True,
+        ),
+    ]
+    for distance in audit.distances:
+        title = f"{distance.metric} to the gold response by rating"
+        shown.append(figures.interval_figure(figures.distance_info(distance), title, "No complete set yet."))
+    return shown
