@@ -212,7 +212,7 @@ def _report_run(run: Run, outcome: Outcome) -> int:
     if worked:
         print(_matrix(run))
     if outcome.stopped:
-        say(f"{outcome.stopped}; the same command with a larger limit goes on")
+        say(f"stopped early: {outcome.stopped}; the same command goes on (with a larger limit, where one was reached)")
     return 1 if progress.failed or outcome.stopped else 0
 
 

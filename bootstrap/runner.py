@@ -24,6 +24,7 @@ from workbench.store import Run, cut_broken_tail
 
 TEMPERATURES: dict[Role, float] = {"generator": 0.7, "evaluator": 0.0}  # the paper states neither
 MAX_NEW_TOKENS = 2048  # a reply holds up to four responses or four reasonings
+FAILURES_IN_A_ROW = 50  # seeds, after which a participant is taken to be gone
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ class Progress(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What came of a start; `stopped` says which limit ended it, None when all seeds were worked on."""
+    """What came of a start; `stopped` says what ended it early, None when all seeds were worked on."""
 
     progress: Progress
     stopped: str | None
@@ -112,13 +113,14 @@ def bootstrap_run(
     """Work on every seed that is not finished. Call it inside `run.writing()`.
 
     A seed whose participant fails, or that has no description, is told in rejected.jsonl and tried again by the next
-    start; the others go on. Raises InputError when no seed can be worked on.
+    start; the others go on, unless very many fail in a row. Raises InputError when no seed can be worked on.
     """
     if concurrency < 1:
         raise InputError(f"concurrency: got {concurrency}, expected at least 1.")
     seeds = list({seed.id: seed for seed in seeds}.values())
-    fit = [seed for seed in seeds if seed.description]
-    unfit = [_rejection(seed, "no description; make one with `describe`") for seed in seeds if not seed.description]
+    fit = [seed for seed in seeds if (seed.description or "").strip()]
+    known = {seed.id for seed in fit}
+    unfit = [_rejection(seed, "no description; make one with `describe`") for seed in seeds if seed.id not in known]
     if not fit:
         raise InputError(f"seeds: got {len(seeds)}, of which none has a description; make them with `describe`.")
     work = _Work(run, plan, budget or Budget(), concurrency, unfit)
@@ -138,7 +140,7 @@ class _Work:
         self.finished = {line["seed"]: line for line in finished_lines(run)}
         self.journal = Journal(run.folder / "replies.jsonl", self.finished)
         self.totals = _Totals(failed=len(rejected))
-        self.started, self.worked_on = time.monotonic(), 0
+        self.started, self.worked_on, self.failures_in_a_row = time.monotonic(), 0, 0
 
     def close(self) -> None:
         self.journal.close()
@@ -157,6 +159,8 @@ class _Work:
             self._store(finished)
             self.worked_on += 1
             self._report(on_progress)
+            if self.failures_in_a_row == FAILURES_IN_A_ROW:
+                break
         return self._end()
 
     def _talks(self, seeds: list[Item]) -> Iterator[Talk]:
@@ -172,7 +176,9 @@ class _Work:
         if not isinstance(result, Transcript):
             self.rejected.append(_rejection(talk.seed, str(result)))
             self.totals.failed += 1
+            self.failures_in_a_row += 1
             return
+        self.failures_in_a_row = 0
         records = set_records(talk.seed, result, self.plan.names(), talk.created)
         self.run.add_items(records.items)
         for judgment in records.judgments:
@@ -205,9 +211,11 @@ class _Work:
     def _end(self) -> Outcome:
         self.run.add_rejected(self.rejected)
         progress, stopped = self._progress(), self.budget.exhausted(self.journal.spent)
+        if self.failures_in_a_row == FAILURES_IN_A_ROW:
+            stopped = f"{FAILURES_IN_A_ROW} seeds failed in a row, the last one with: {self.rejected[-1]['reason']}"
         figures = self._figures(progress)
         if stopped and progress.done < progress.seeds:
-            self.run.set_status("stopped", **figures, last_error=f"{stopped}; the same command goes on with more")
+            self.run.set_status("stopped", **figures, last_error=stopped)
             return Outcome(progress, stopped)
         self.run.finish(**figures)
         return Outcome(progress, None)

@@ -161,10 +161,21 @@ def _items(path: Path) -> Iterator[Exchange | Dropped]:
             continue
         try:
             item = Item.from_dict(row.values)
+            _check_types(item)
         except InputError as error:
             yield Dropped("items", row.number, "unreadable row", str(error))
             continue
         yield _item_exchange(row.number, item)
+
+
+def _check_types(item: Item) -> None:
+    """What an Item made of a stranger's JSON may hold in place of text."""
+    path = item.video.path if item.video else None
+    for name, value in {"reference": item.reference, "description": item.description, "video path": path}.items():
+        if not isinstance(value, str | None):
+            raise InputError(f"{name}: got {value!r:.80}, expected text.")
+    if not isinstance(item.tags, Mapping) or not all(isinstance(value, str) for value in item.tags.values()):
+        raise InputError(f"tags: got {item.tags!r:.80}, expected texts by name.")
 
 
 def _item_exchange(number: int, item: Item) -> Exchange | Dropped:
@@ -172,7 +183,7 @@ def _item_exchange(number: int, item: Item) -> Exchange | Dropped:
     if rating is not None and (rating != "5" or len(item.responses) > 1):
         return Dropped("items", number, "not a gold response")
     gold = item.responses[0] if rating == "5" else item.reference
-    if gold is None:
+    if gold is None or not gold.strip():
         return Dropped("items", number, "no gold response", "the item has neither a reference nor a response rated 5")
     if item.video is None or not item.video.path:
         return Dropped("items", number, "no video file", "the item names no video file")

@@ -144,6 +144,14 @@ def test_a_failing_participant_costs_its_seed_which_is_tried_again(tmp_path):
     assert outcome.progress.complete == 3 and run.rejected() == [] and run.status()["failed"] == 0
 
 
+def test_a_participant_that_is_gone_does_not_cost_every_seed(tmp_path):
+    many = [plain_seed(number) for number in range(80)]
+    gone = Writer(fails={seed.video.sha256 for seed in many})
+    run, outcome = carry_out(tmp_path / "run", many, gone, gone)
+    assert "50 seeds failed in a row" in outcome.stopped and len(gone.calls) == 50
+    assert run.status()["state"] == "stopped" and "overloaded" in run.status()["last_error"]
+
+
 def test_seeds_without_description_are_told_and_the_others_go_on(tmp_path):
     mute = replace(SEEDS[0], description=None)
     run, outcome = carry_out(tmp_path / "run", [mute, SEEDS[1]], Writer(), Writer())

@@ -137,12 +137,18 @@ def test_items_give_their_gold_and_pass_over_other_ratings(tmp_path):
 
 
 def test_items_without_ratings_give_their_reference(tmp_path):
-    lines = [{"video": {"sha256": "s", "path": "v.mp4"}, "instruction": "What?", "responses": ["x"], **more}
-             for more in ({"reference": "gold"}, {}, {"reference": "gold", "video": None}, {"unknown": 1})]  # fmt: skip
-    (tmp_path / "items.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    plain = {"video": {"sha256": "s", "path": "v.mp4"}, "instruction": "What?", "responses": ["x"], "reference": "gold"}
+    odd = {
+        "no gold response": [{"reference": None}, {"reference": " "}],
+        "no video file": [{"video": None}],
+        "unreadable row": [{"unknown": 1}, {"reference": 5}, {"description": ["x"]}, {"tags": []}, {"tags": {"rating": 5}},
+                           {"video": {"sha256": "s", "path": 7}}, {"responses": 5}, {"instruction": None}],
+    }  # fmt: skip
+    rows = [plain, *({**plain, **change} for changes in odd.values() for change in changes)]
+    (tmp_path / "items.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     found = read_seeds(tmp_path)
     assert [seed.responses for seed in found.seeds] == [("gold",)]
-    assert [row.reason for row in found.dropped] == ["no gold response", "no video file", "unreadable row"]
+    assert [row.reason for row in found.dropped] == [reason for reason, changes in odd.items() for _ in changes]
 
 
 def test_seeds_written_are_the_seeds_read(tmp_path):
