@@ -141,12 +141,11 @@ class _Dispatcher:
                 lane.busy += 1
 
     def _take(self, lane: _Lane, most: int) -> list[_Call]:
-        """Up to `most` waiting calls of one role: the roles sample differently, even where one backend plays both."""
-        calls: list[_Call] = []
-        while lane.waiting and len(calls) < most:
-            if calls and lane.waiting[0].ask.role != calls[0].ask.role:
-                break
-            calls.append(lane.waiting.popleft())
+        """Up to `most` waiting calls of the role whose turn it is: roles sample differently, even on one backend."""
+        role = lane.waiting[0].ask.role
+        calls = [call for call in lane.waiting if call.ask.role == role][:most]
+        taken = set(map(id, calls))
+        lane.waiting = deque(call for call in lane.waiting if id(call) not in taken)
         return calls
 
     def _answer(self, future: Future) -> Iterator[Finished]:

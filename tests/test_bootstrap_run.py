@@ -169,6 +169,22 @@ def test_one_backend_in_both_parts_is_asked_one_batch_at_a_time(tmp_path):
     assert sorted(temperatures) == [0.0, 0.0, 0.7, 0.7]
 
 
+def test_batches_stay_full_when_conversations_are_at_different_points(tmp_path):
+    """Every other seed needs a second round, so that generating and rating get out of step."""
+
+    class Model(Writer):
+        def answer(self, chat):
+            if chat.item.tags["task"] == "evaluate" and int(chat.item.video.sha256.split()[1]) % 2 and chat.sample == 1:
+                return Reply("Hm.")
+            return super().answer(chat)
+
+    model = Model("a-model-in-this-process")
+    many = [plain_seed(number) for number in range(16)]
+    _, outcome = carry_out(tmp_path / "run", many, model, model, concurrency=8)
+    assert outcome.progress.complete == 16 and outcome.progress.calls == 40
+    assert len(model.calls) <= 10  # five full batches of eight were possible; one call at a time would be forty
+
+
 def test_a_server_is_asked_in_parallel(tmp_path):
     together = threading.Barrier(3, timeout=20)
 
