@@ -2,6 +2,7 @@
 
 python -m bootstrap world --out DIR --scenes N --split train --seed 0    a folder of the procedural video world
 python -m bootstrap quality --out DIR --scenes N --split train --seed 0  clips with known distortions, judged
+python -m bootstrap negatives WORLD --out DIR                            temporal negatives of a world's clips
 python -m bootstrap leaks DIR                                            how far the text alone tells its ratings
 python -m bootstrap examples --out DIR                                   the example clips that ship with the page
 python -m bootstrap seeds --source NAME=FILE --videos DIR --out DIR      seeds: videos, instructions, gold responses
@@ -69,6 +70,11 @@ def _parser() -> argparse.ArgumentParser:
     quality.add_argument("--questions", type=int, default=3, help="answers to questions about quality, a clip")
     quality.add_argument("--workers", type=int, default=1, help="processes that draw")
     quality.set_defaults(run=_quality)
+    negatives = commands.add_parser("negatives", help="reversed, shuffled and cut clips of a world, judged anew")
+    negatives.add_argument("folder", type=Path, help="a folder made by the command world")
+    negatives.add_argument("--out", type=Path, required=True, help="folder to write or resume")
+    negatives.add_argument("--workers", type=int, default=1, help="processes that draw")
+    negatives.set_defaults(run=_negatives)
     leaks = commands.add_parser("leaks", help="accuracy of a text-only classifier on a world folder, against chance")
     leaks.add_argument("folder", type=Path)
     leaks.set_defaults(run=_leaks)
@@ -101,6 +107,16 @@ def _quality(arguments: argparse.Namespace) -> int:
         )
     world = QualityWorld(arguments.split, arguments.seed, arguments.questions)
     write_quality(arguments.out, world, arguments.scenes, arguments.workers, _progress(arguments.scenes))
+    return 0
+
+
+def _negatives(arguments: argparse.Namespace) -> int:
+    from bootstrap.world.folder import negative_sources, write_negatives
+
+    if arguments.workers < 1:
+        raise InputError(f"--workers: got {arguments.workers}, expected 1 or more.")
+    count = len(negative_sources(arguments.folder))
+    write_negatives(arguments.out, arguments.folder, arguments.workers, _progress(count))
     return 0
 
 

@@ -22,11 +22,14 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
+from bootstrap.world import negatives
 from bootstrap.world.clip import write_clip
+from bootstrap.world.cuts import CUTS
 from bootstrap.world.drawing import draw_frames
 from bootstrap.world.facts import Facts, scene_facts
+from bootstrap.world.negatives import Source, make_negative
 from bootstrap.world.quality import QualityWorld, make_quality_scene
-from bootstrap.world.sampling import Setting, sample_scene
+from bootstrap.world.sampling import Length, Setting, sample_scene
 from bootstrap.world.scene import Split
 from bootstrap.world.targets import RULE, scene_rows
 from bootstrap.world.words import lexicon
@@ -66,6 +69,43 @@ def write_quality(
     """Write or resume a folder of clips of known quality. Raises InputError where the folder holds another world."""
     make = partial(make_quality_scene, out, world)
     write_folder(out, world.record(), make, range(scenes), workers, on_scene)
+
+
+def write_negatives(
+    out: Path, source: Path, workers: int = 1, on_scene: Callable[[int], None] = lambda done: None
+) -> None:
+    """Write or resume a folder of temporal negatives of the world folder `source`, three a scene.
+
+    Raises InputError where `source` is no world folder made by this rule, or `out` holds something else.
+    """
+    world = read_world(source)
+    vocabulary = lexicon(world.setting.name).vocabulary
+    record = {"rule": negatives.RULE, "world": asdict(world), "vocabulary": vocabulary}
+    jobs = negative_sources(source)
+    write_folder(out, record, partial(make_negative, out, world), jobs, workers, on_scene)
+
+
+def negative_sources(source: Path) -> list[Source]:
+    """The cuts to make of the complete scenes of a world folder."""
+    scenes = list(_whole_lines(source / "facts.jsonl"))
+    return [Source(facts["index"], facts["sha256"], kind) for facts in scenes for kind in CUTS]
+
+
+def read_world(folder: Path) -> World:
+    """What a world folder was made from. Raises InputError where it is none, or was made by another rule."""
+    try:
+        record = json.loads((folder / "world.json").read_text(encoding="utf-8"))
+        rule, world = record["rule"], record["world"]
+        setting = world["setting"]
+        lengths = tuple(Length(*part) for part in setting["lengths"])
+        setting = Setting(**{**setting, "lengths": lengths, "behaviours": tuple(setting["behaviours"])})
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"{folder}: got no readable world.json, expected a folder made by `bootstrap world`."
+        ) from error
+    if rule != RULE:
+        raise InputError(f"{folder}: it was made by {rule}, expected {RULE}; make the world again with this version.")
+    return World(**{**world, "setting": setting})
 
 
 def write_folder(

@@ -38,7 +38,7 @@ def scene_rows(scene: Scene, video: Video, questions: int, pair_share: float) ->
         responses = rated_set(scene, question, rng, in_text)
         reference = other_wording(scene, question, rng, responses[0].text)
         tags = {
-            **_scene_tags(scene),
+            **scene_tags(scene),
             "set": f"{scene.id}/{number}",
             "instruction_kind": question.kind,
             "video_dependent": "no" if in_text else "yes",
@@ -62,7 +62,8 @@ def _pairs(responses: list[Response], rng: np.random.Generator, share: float) ->
     return [[responses[k] for k in rng.permutation(every[c])] for c in chosen]
 
 
-def _scene_tags(scene: Scene) -> dict[str, str]:
+def scene_tags(scene: Scene) -> dict[str, str]:
+    """What every item about a scene is tagged with."""
     behaviours = sorted({thing.behaviour for thing in scene.things})
     return {
         "scene": scene.id,
@@ -122,7 +123,8 @@ def _steps(response: Response) -> tuple[str, int]:
         wrong += not right
         told = "nothing" if said is None else named(fact.name, said)
         verdict = "correct" if right else f"wrong ({wrong})"
-        steps.append(f"Said {told}, seen {named(fact.name, fact.true)}: {verdict}.")
+        seen = named(fact.name, fact.true) if fact.true else "otherwise"  # in a temporal negative, nothing may be true
+        steps.append(f"Said {told}, seen {seen}: {verdict}.")
     if any(flaw.kind == "ungrammatical" for flaw in response.flaws):
         wrong += 1
         steps.append(f"Broken grammar: wrong ({wrong}).")
