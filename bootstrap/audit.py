@@ -26,11 +26,13 @@ from bootstrap.repeats import Repeats, repeats
 from bootstrap.sampling_sets import some_sets
 from bootstrap.truth import Truth, known_truth
 from workbench.backends.metric import Metric
+from workbench.errors import InputError
 from workbench.store import Run
 
 
 class Audit(NamedTuple):
-    """All findings about a run's finished seeds. `truth` is None where the truth is not known."""
+    """All findings about a run's finished seeds. `truth` is None where the seeds are of no world folder, or of one that
+    cannot be made again; `truth_problem` then says why."""
 
     seeds: int
     complete: int
@@ -42,6 +44,7 @@ class Audit(NamedTuple):
     matrices: list[Matrix]
     biases: list[Bias]
     truth: Truth | None
+    truth_problem: str | None
     distances: list[Distance]
     probes: list[Probe]
     words: Words
@@ -57,6 +60,7 @@ def audit_sets(sets: Sequence[RatedSet], metrics: Sequence[Metric], failed: int 
     """The audit of sets; `failed` seeds were not worked on to the end."""
     complete = [one for one in sets if one.complete]
     texts = texts_of(some_sets(complete, MOST_SETS)[0])
+    truth, truth_problem = _truth(sets)
     return Audit(
         seeds=len(sets),
         complete=len(complete),
@@ -67,12 +71,21 @@ def audit_sets(sets: Sequence[RatedSet], metrics: Sequence[Metric], failed: int 
         funnel=funnel(sets),
         matrices=matrices(sets),
         biases=biases(sets),
-        truth=known_truth(sets),
+        truth=truth,
+        truth_problem=truth_problem,
         distances=[gold_distance(sets, metric) for metric in metrics],
         probes=probes(sets),
         words=words_about_ratings(texts),
         repeats=repeats(texts),
     )
+
+
+def _truth(sets: Sequence[RatedSet]) -> tuple[Truth | None, str | None]:
+    """The truth, or why it is not known though the seeds are of a world folder."""
+    try:
+        return known_truth(sets), None
+    except InputError as error:
+        return None, str(error)
 
 
 def to_json(value: Any) -> Any:

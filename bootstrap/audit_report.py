@@ -84,6 +84,8 @@ def _bias(bias: Bias) -> str:
 
 
 def _truth(audit: Audit) -> Iterator[str]:
+    if audit.truth_problem:
+        yield f"The truth of the world is not known: {audit.truth_problem}"
     if audit.truth is None:
         return
     yield f"Against the truth of the world: the evaluator's given minus true. {_biased(audit.truth.evaluator)}"

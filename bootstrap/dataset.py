@@ -160,7 +160,7 @@ def world_of(item: Item) -> Path | None:
     """The world folder that an item's clip is of; None for any other video."""
     path = item.video.path if item.video else None
     folder = Path(path).parent.parent if path else None
-    return folder if folder and all((folder / name).is_file() for name in ("world.json", "facts.jsonl")) else None
+    return folder if folder and (folder / "world.json").is_file() else None
 
 
 def write_lines(path: Path, lines: Iterable[Mapping[str, Any]]) -> int:

@@ -10,11 +10,12 @@ from bootstrap.audit_report import audit_text, write_report
 from bootstrap.dataset import PAIR_SHARE, SHARES, DatasetSettings, dataset_counts
 from bootstrap.export_run import Export, RubricWriter, export_run
 from bootstrap.exports import Format
+from bootstrap.participants import load_writer
 from bootstrap.progress import Meter, say
 from bootstrap.rubrics import Rubric
-from workbench.backends import load_backend
 from workbench.backends.metric import load_metric
 from workbench.errors import InputError
+from workbench.judge_options import read_judge_option
 from workbench.store import Run
 from workbench.terminal import one_line, plain
 
@@ -49,6 +50,8 @@ def _export_parser(verbs: Any) -> None:
     export.add_argument("--rubrics", metavar="SPEC",
                         help="a judge of the workbench that writes a rubric for each instruction "
                         "(default: the world's own, where the seeds are of a world folder)")  # fmt: skip
+    export.add_argument("--rubrics-option", action="append", default=[], metavar="NAME=VALUE",
+                        help="how that judge is loaded: device, dtype, quantization=4bit, device_map=auto ..")  # fmt: skip
     export.set_defaults(run=_export)
 
 
@@ -90,9 +93,7 @@ def _export(arguments: argparse.Namespace) -> int:
     settings = DatasetSettings(arguments.pair_share, arguments.seed, arguments.shares)
     if arguments.rubrics is None:
         return _report_export(export_run(run, arguments.to, arguments.format, settings), arguments.to)
-    if arguments.rubrics.startswith("metric:"):
-        raise InputError(f"--rubrics: got {arguments.rubrics!r}, which only computes scores; give a model that writes.")
-    backend = load_backend(arguments.rubrics)
+    backend = load_writer(arguments.rubrics, dict(map(read_judge_option, arguments.rubrics_option)))
     try:
         with Meter("rubrics") as meter:
             writer = RubricWriter(backend, _counting(meter))

@@ -64,7 +64,7 @@ def export_run(
     counts = dataset_counts(dataset)
     write_record(folder, record, counts)
     card = _card(run, sets, dataset, exported, form, judge, counts)
-    (folder / "README.md").write_text(write_card(card), encoding="utf-8")
+    (folder / "README.md").write_text(write_card(card), encoding="utf-8", errors="replace")
     return Export(dataset, exported, problems)
 
 

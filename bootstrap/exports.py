@@ -149,7 +149,7 @@ def write_parquet(folder: Path, dataset: Dataset) -> Exported:
     for kind in ("pointwise", "pairwise"):
         (folder / kind).mkdir(parents=True, exist_ok=True)
         for split in SPLITS:
-            records = [_record(row) for row in rows_of_kind(dataset.rows[split], kind)]
+            records = [_encodable(_record(row)) for row in rows_of_kind(dataset.rows[split], kind)]
             path = folder / kind / f"{split}.parquet"
             pq.write_table(pa.Table.from_pylist(records, schema=_schema(pa)), path)
             files[f"{kind}/{path.name}"] = len(records)
@@ -177,6 +177,17 @@ def _record(row: Row) -> dict[str, Any]:
         "video_sha256": item.video.sha256 if item.video else None,
         "tags": json.dumps(dict(item.tags), ensure_ascii=False),
     }
+
+
+def _encodable(record: dict[str, Any]) -> dict[str, Any]:
+    """The record with halves of surrogate pairs, which Parquet cannot hold, made question marks."""
+    return {name: _clean(value) for name, value in record.items()}
+
+
+def _clean(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_clean(one) for one in value]
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
 
 
 def _schema(pa: Any) -> Any:

@@ -65,10 +65,14 @@ class Words(NamedTuple):
 def texts_of(sets: Sequence[RatedSet]) -> list[Text]:
     """The responses of complete sets, five a set, from rating 5 down."""
     return [
-        Text(one.seed.instruction, rated.item.responses[0], rated.rating, video_of(one))
+        Text(one.seed.instruction, _encodable(rated.item.responses[0]), rated.rating, video_of(one))
         for one in sets
         for rated in rated_responses(one)
     ]
+
+
+def _encodable(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()
 
 
 def probes(sets: Sequence[RatedSet]) -> list[Probe]:
