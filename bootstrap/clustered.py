@@ -27,7 +27,9 @@ class Estimate(NamedTuple):
         if self.value is None:
             return f"none (n 0{_left_out(self)})"
         interval = "" if self.low is None else f" [{self.low:.3f}, {self.high:.3f}]"
-        return f"{self.value:.3f}{interval} (n {self.n}, {self.videos} videos{_left_out(self)})"
+        return (
+            f"{self.value:.3f}{interval} (n {self.n}, {self.videos} video{'s' * (self.videos != 1)}{_left_out(self)})"
+        )
 
 
 def _left_out(estimate: Estimate) -> str:

@@ -363,6 +363,21 @@ def test_the_workbench_folder_has_world_files_and_unique_items(run_folder, tmp_p
     assert json.loads((tmp_path / "set/train/world.json").read_text())["rule"]
 
 
+def test_rubrics_of_a_judge_go_into_every_row_and_are_asked_for_once(run_folder, tmp_path, capsys):
+    script, folder = tmp_path / "rubrics.yaml", tmp_path / "set"
+    reply = json.dumps({str(level): f"{level} of five facts are right." for level in range(1, 6)})
+    script.write_text(yaml.safe_dump({"view": "description", "rules": [{"reply": reply}]}))
+    command = ["export", str(run_folder), "--to", str(folder), "--rubrics", f"scripted:{script}"]
+    assert main(command) == 0
+    judgments = [line for split in SPLITS for line in read_lines(folder / split / "judgments.jsonl")]
+    assert all(line["rubric"].startswith("5 (Excellent): 5 of five") for line in judgments)
+    written = (folder / "rubrics.jsonl").read_text()
+    assert len(written.splitlines()) == len({line["settings"]["seed"] for line in judgments})
+    assert main(command) == 0 and (folder / "rubrics.jsonl").read_text() == written
+    assert f"written by `scripted:{script}`" in (folder / "README.md").read_text()
+    capsys.readouterr()
+
+
 @pytest.mark.parametrize(
     ("extra", "message"),
     [
