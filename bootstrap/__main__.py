@@ -53,8 +53,11 @@ def _parser() -> argparse.ArgumentParser:
     world.add_argument("--scenes", type=int, required=True)
     world.add_argument("--split", choices=("train", "validation", "test"), required=True)
     world.add_argument("--seed", type=int, default=0)
-    about = "core: 2-8 s, calm events; full: everything, 2-120 s; shifted: other shapes, colours and motions, 8-60 s"
-    world.add_argument("--setting", choices=("core", "full", "shifted"), default="full", help=about)
+    about = (
+        "core: 2-8 s, calm events; full: everything, 2-120 s; shifted: other shapes, colours and motions, 8-60 s; "
+        "contacts: collisions and occlusion, asked about"
+    )
+    world.add_argument("--setting", choices=("core", "full", "shifted", "contacts"), default="full", help=about)
     world.add_argument("--objects-max", type=int, help="1 to 4, drawn evenly up to it; core 3, full and shifted 4")
     world.add_argument("--seconds-min", type=float, help="with --seconds-max: lengths drawn evenly between them")
     world.add_argument("--seconds-max", type=float)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from bootstrap.world import wording
+from bootstrap.world.contacts import contact_question, cover_question
 from bootstrap.world.questions import (
     ATTRIBUTES,
     Fact,
@@ -37,7 +38,8 @@ def ask_all(scene: Scene, rng: np.random.Generator, count: int) -> list[Question
     several = scene.objects_max > 1
     always = [kind for kind in ("caption", "attribute", "yesno", "count") if several or kind != "count"]
     first = always[int(rng.integers(len(always)))]
-    others = [kind for kind in ASKERS if kind != first]
+    kinds_here = [*ASKERS, *CONTACT_ASKERS] if scene.setting == "contacts" else [*ASKERS]
+    others = [kind for kind in kinds_here if kind != first]
     kinds = [first] + [others[i] for i in rng.permutation(len(others))[: count - 1]]
     asked = [ask(scene, rng, kind) for kind in kinds]
     return [question for question in asked if question]
@@ -45,7 +47,7 @@ def ask_all(scene: Scene, rng: np.random.Generator, count: int) -> list[Question
 
 def ask(scene: Scene, rng: np.random.Generator, kind: QuestionKind) -> Question | None:
     """A question of this kind about the scene, or None where the scene gives rise to none."""
-    return ASKERS[kind](scene, rng)
+    return (ASKERS | CONTACT_ASKERS)[kind](scene, rng)
 
 
 def _extra(scene: Scene, rng, slot: int, thing: Thing, taken: set[str], least: int, most: int) -> list[Fact]:
@@ -259,3 +261,4 @@ ASKERS: dict[QuestionKind, Callable] = {
     "comparison": _comparison,
     "yesno": _yesno,
 }
+CONTACT_ASKERS: dict[QuestionKind, Callable] = {"contact": contact_question, "cover": cover_question}

@@ -17,7 +17,7 @@ import numpy as np
 from bootstrap.world.facts import Facts
 from bootstrap.world.questions import Fact, Question
 from bootstrap.world.scene import FADE, Scene, Thing
-from bootstrap.world.words import COUNTS, EVENT_ORDER, SPANS, STAYS, TIMES
+from bootstrap.world.words import CONTACTS, COUNTS, EVENT_ORDER, SPANS, STAYS, TIMES
 
 CutKind = Literal["reversed", "shuffled", "segment"]
 CUTS: tuple[CutKind, ...] = ("reversed", "shuffled", "segment")
@@ -75,6 +75,8 @@ def truth(scene: Scene, facts: Facts, question: Question, cut: Cut, fact: Fact) 
     if views != {"seen"}:
         return UNKNOWN if UNKNOWN in views else NOTHING
     thing = scene.things[about]
+    if fact.name in ("contact", "cover"):
+        return _meeting(scene, cut, fact)
     if fact.name == "event":
         return event_in(scene, thing, cut)
     if fact.name in ("time", "span"):
@@ -84,6 +86,18 @@ def truth(scene: Scene, facts: Facts, question: Question, cut: Cut, fact: Fact) 
     if fact.name.startswith("motion"):
         return _motion(scene, thing, cut, fact)
     return UNKNOWN if fact.name == "speed" and cut.step == 0 else fact.true
+
+
+def _meeting(scene: Scene, cut: Cut, fact: Fact) -> str:
+    """Collisions and occlusion: what never happens does so in no cut; what does, wherever its frames are shown in order."""
+    if fact.true in ("apart", "clear") or (fact.name == "cover" and cut.kind != "segment"):
+        return fact.true
+    if fact.name == "cover" or cut.step == 0:
+        return UNKNOWN
+    moment = round(scene.collision * scene.fps)
+    if min(abs(moment - cut.frames.min()), abs(moment - cut.frames.max())) < FEWEST:
+        return UNKNOWN
+    return fact.true if moment in cut.frames else CONTACTS[1]
 
 
 def _view(facts: Facts, cut: Cut, position: int) -> str:

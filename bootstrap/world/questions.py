@@ -15,7 +15,9 @@ import numpy as np
 from bootstrap.world.scene import Scene, Thing
 from bootstrap.world.words import EVENTS, FLASHES, HOME, STAYS, lexicon
 
-QuestionKind = Literal["caption", "attribute", "count", "motion", "order", "when", "comparison", "yesno"]
+QuestionKind = Literal[
+    "caption", "attribute", "count", "motion", "order", "when", "comparison", "yesno", "contact", "cover"
+]
 ATTRIBUTES = tuple(HOME.attributes)
 
 

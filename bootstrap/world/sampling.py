@@ -64,7 +64,15 @@ SHIFTED = Setting(
     background_change_share=0.2,
     crowded_share=0.5,
 )
-SETTINGS = {setting.name: setting for setting in (CORE, FULL, SHIFTED)}
+CONTACTS = Setting(
+    "contacts",  # asking.ask_all asks about collisions and occlusion in this one
+    (Length(1.0, 2, 8),),
+    objects_max=4,
+    flash_share=0.25,
+    collision_share=0.4,
+    crowded_share=1.0,
+)
+SETTINGS = {setting.name: setting for setting in (CORE, FULL, SHIFTED, CONTACTS)}
 
 
 def scene_generator(split: Split, seed: int, index: int, stream: int) -> np.random.Generator:

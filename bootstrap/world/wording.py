@@ -35,6 +35,12 @@ INSTRUCTIONS = {
         "In what order do {0} and {1} appear?",
         "Say if {0} appears before or after {1}.",
     ),
+    "contact": ("Do {0} and {1} collide?", "Is it true that {0} and {1} collide?", "Do {0} and {1} meet?"),
+    "cover": (
+        "Is {0} ever hidden behind another object?",
+        "Does {0} ever go behind another object?",
+        "Is it true that {0} is hidden for a while?",
+    ),
     "yesno colour": ("Is {0} {1}?", "Is it true that {0} is {1}?", "Is the colour of {0} {1}?"),
     "yesno shape": ("Is {0} a {1}?", "Is it true that {0} is a {1}?", "Is the shape of {0} a {1}?"),
     "yesno size": ("Is {0} {1}?", "Is it true that {0} is {1}?", "Is the size of {0} {1}?"),
@@ -115,7 +121,7 @@ def about_one(
     intro, joined, ground, turned = choose(rng, split, 4, joins, _ground_forms(names), turns)
     subject = "the object" if given is None else f"the {given[1]}" if given[0] == "shape" else f"the {given[1]} object"
     lead = _lead(subject, asked, verb, turned)
-    lead = f"<yes>, {INTROS[intro]}{lead}" if kind == "yesno" else INTROS[intro] + lead
+    lead = f"<yes>, {INTROS[intro]}{lead}" if kind in ("yesno", "cover") else INTROS[intro] + lead
     it = subject if kind == "count" else "it"
     clauses = _clauses(rest, turned)
     evidence = f"{it} " + (_list(clauses) if joined else ". It ".join(clauses))
@@ -127,6 +133,8 @@ def _lead(subject: str, asked: tuple[str, ...], verb: str, turned: int) -> str:
         return ("there is a total of <count>", "the total is <count>")[turned]
     if asked[0] == "time":
         return f"{subject} {verb} <time>"
+    if asked[0] == "cover":
+        return f"{subject} <cover>"
     if asked[0] == "span":
         return f"{subject} is in view <span>"
     if asked[0].startswith("motion"):
@@ -151,11 +159,18 @@ def about_two(
 ) -> str:
     """A template that sets two things side by side, then says how each moves or looks."""
     intro, joined, ground = choose(rng, split, 4, 2, _ground_forms(fields))
-    verb = {"larger": "is <larger> than", "speed": "moves <speed> than", "order": "appears <order>"}[lead]
-    text = f"{INTROS[intro]}the <0.colour> {shapes[0]} {verb} the <1.colour> {shapes[1]}"
+    if lead == "contact":
+        text = f"<yes>, {INTROS[intro]}the <0.colour> {shapes[0]} and the <1.colour> {shapes[1]} <contact>"
+    else:
+        text = INTROS[intro] + _compared(lead, shapes)
     says = "is <{0}.texture>" if "0.texture" in fields else "<{0}.motion>"
     halves = [f"the {shape} {says.format(slot)}" for slot, shape in enumerate(shapes)]
     return f"{text}. " + _on_background((" and " if joined else ". ").join(halves), fields, ground)
+
+
+def _compared(lead: str, shapes: tuple[str, str]) -> str:
+    verb = {"larger": "is <larger> than", "speed": "moves <speed> than", "order": "appears <order>"}[lead]
+    return f"the <0.colour> {shapes[0]} {verb} the <1.colour> {shapes[1]}"
 
 
 def _ground_forms(fields: tuple[str, ...]) -> int:

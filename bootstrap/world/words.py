@@ -56,6 +56,8 @@ COUNTS = ("one", "two", "three", "four")
 SIZE_ORDER = ("larger", "smaller")
 SPEED_ORDER = ("faster", "slower")
 EVENT_ORDER = ("before", "after")
+CONTACTS = ("collide", "apart")
+COVERS = ("hidden", "clear")
 
 
 class Lexicon(NamedTuple):
@@ -125,6 +127,14 @@ VERB_PHRASES = {
     "flashes": ("flashes up", "shows up for a moment", "flashes up"),
 }
 STAYS_PHRASES = ("stays in view", "is there all the time", "never leaves")
+CONTACT_PHRASES = {
+    "collide": ("collide", "bump into each other", "collide"),
+    "apart": ("never touch", "stay apart", "never touch"),
+}
+COVER_PHRASES = {
+    "hidden": ("is hidden for a while", "goes behind another object", "is hidden for a while"),
+    "clear": ("is never hidden", "never goes behind another object", "is never hidden"),
+}
 VAGUE = {
     "colour": "coloured",
     "shape": "thing",
@@ -150,8 +160,8 @@ def spoken(fact: str, value: str, way: int) -> str:
         return MOTION_PHRASES[value].said[way]
     if fact == "time":
         return TIME_PHRASES[value][way]
-    if fact == "span":
-        return SPAN_PHRASES[value][way]
+    if fact in ("span", "contact", "cover"):
+        return {"span": SPAN_PHRASES, "contact": CONTACT_PHRASES, "cover": COVER_PHRASES}[fact][value][way]
     if fact == "event":
         if value == STAYS:
             return STAYS_PHRASES[way]
