@@ -12,7 +12,8 @@ import pytest
 from bootstrap.__main__ import main
 from bootstrap.world.asking import ASKERS, ask
 from bootstrap.world.clip import write_clip
-from bootstrap.world.cuts import CUTS, NOTHING, OPPOSITE, UNKNOWN, Cut, cut_facts, event_in, sample_cut, truth
+from bootstrap.world.cut_facts import cut_facts
+from bootstrap.world.cuts import CUTS, NOTHING, OPPOSITE, UNKNOWN, Cut, event_in, sample_cut, truth
 from bootstrap.world.drawing import draw_frames
 from bootstrap.world.facts import scene_facts
 from bootstrap.world.flaws import rated_response

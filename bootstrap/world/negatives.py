@@ -21,7 +21,8 @@ import numpy as np
 
 from bootstrap.world.asking import ask_all
 from bootstrap.world.clip import write_clip
-from bootstrap.world.cuts import CUTS, UNKNOWN, Cut, CutKind, cut_facts, sample_cut, truth
+from bootstrap.world.cut_facts import cut_facts
+from bootstrap.world.cuts import CUTS, UNKNOWN, Cut, CutKind, sample_cut, truth
 from bootstrap.world.drawing import draw_frames
 from bootstrap.world.facts import Facts, scene_facts
 from bootstrap.world.flaws import Claim, Flaw, Response, rated_response, rating_of, write
