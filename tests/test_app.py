@@ -61,7 +61,7 @@ def test_the_command_it_gives_repeats_the_verdict(served, tmp_path):
     ({"responses": ["a"], "video": None}, "add a video"),
     ({"responses": ["a"], "judge": "nobody"}, "which is no judge"),
     ({"responses": ["a"], "mode": "vibes"}, "expected one of pointwise"),
-    ({"responses": ["a"], "frames": 0}, "expected 1 to 10,000"),
+    ({"responses": ["a"], "frames": -1}, "expected 1 to 10,000"),
     ({"responses": ["a"], "temperature": 99}, "expected 0"),
 ])  # fmt: skip
 def test_judge_says_what_is_wrong(served, arguments, message):

@@ -41,7 +41,7 @@ def browser():
 
 
 class Reader:
-    """Somebody at the page, with what they would do."""
+    """Somebody at the page, with what they would do. One page serves many tests, so `ready` puts the form in order."""
 
     def __init__(self, browser, served, width=1280, dark=False):
         address, self.judge, self.folder = served
@@ -58,11 +58,14 @@ class Reader:
             self.asked_elsewhere.append(url)
 
     def upload(self, name: str) -> None:
+        if (clear := self.page.locator("#vj-video button[aria-label='Clear']")).count():
+            clear.click()
+            self.page.wait_for_selector("#vj-player", state="hidden")
         self.page.set_input_files("#vj-video input[type=file]", str(self.folder / name))
 
     def fill(self, instruction: str, *responses: str, mode: str = "") -> None:
         for number, response in enumerate(responses):
-            field = f"#vj-response-{'ABCDEF'[number]} textarea"
+            field = self._response(number)
             if not self.page.is_visible(field):
                 self.page.click("#vj-add")
             self.page.fill(field, response)
@@ -70,36 +73,56 @@ class Reader:
             self.page.get_by_label(mode, exact=True).check()
         self.page.fill("#vj-instruction textarea", instruction)
 
+    def _response(self, number: int) -> str:
+        return f"#vj-response-{'ABCDEF'[number]} textarea"
+
     def choose_judge(self, spec: str = "") -> None:
         field = self.page.locator("#vj-judge-spec input")
-        field.fill(spec or self.judge)
-        field.press("Enter")
+        if field.input_value() != (spec or self.judge):
+            field.fill(spec or self.judge)
+            field.press("Enter")
+            self.page.keyboard.press("Tab")
 
     def ask(self) -> None:
         """Press Judge and wait for a new verdict."""
-        self.page.evaluate("document.querySelector('.vj-cards')?.setAttribute('data-old', '')")
-        self.page.click("#vj-judge")
-        self.page.wait_for_selector(".vj-cards:not([data-old])")
-        self.page.wait_for_selector(".vj-work", state="detached")
+        self.expect_new_verdict()
+        self.page.click("#vj-judge:not([disabled])")
+        self.wait_for_verdict()
 
-    def ready(self, *responses: str, instruction: str = "What happens?", mode: str = "") -> None:
-        self.upload("clip.mp4")
+    def expect_new_verdict(self) -> None:
+        # The receipt names the run folder, so it is never drawn twice alike.
+        self.page.evaluate("document.querySelector('.vj-receipt')?.setAttribute('data-old', '')")
+
+    def wait_for_verdict(self) -> None:
+        self.page.wait_for_selector(".vj-receipt:not([data-old])", state="attached")
+        self.page.wait_for_selector("#vj-judge:not([disabled])")
+
+    def ready(self, *responses: str, instruction: str = "What happens?", mode: str = "Score") -> None:
+        """A form about clip.mp4 with just these responses, for the scripted judge."""
+        if "clip.mp4" not in self.text("#vj-video").replace("\n", ""):
+            self.upload("clip.mp4")
         self.page.wait_for_selector("#vj-player video")
+        self.page.get_by_label("Score", exact=True).check()
+        for number in range(5, max(1, len(responses)) - 1, -1):
+            if self.page.is_visible(self._response(number)):
+                self.page.click(f"text=Remove {'ABCDEF'[number]}")
+                self.page.wait_for_selector(self._response(number), state="hidden")
         self.fill(instruction, *responses, mode=mode)
         self.choose_judge()
 
     def keep(self, name: str) -> None:
         """Leave a screenshot of the whole page."""
         ARTEFACTS.mkdir(exist_ok=True)
-        self.page.wait_for_timeout(600)  # figures draw themselves after their data came
+        self.page.wait_for_timeout(400)  # figures draw themselves after their data came
         self.page.screenshot(path=ARTEFACTS / f"{name}.png", full_page=True)
 
     def text(self, selector: str) -> str:
         return self.page.inner_text(selector)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def reader(browser, served):
+    """Loading the page takes seconds, so the tests share one."""
     reader = Reader(browser, served)
     yield reader
     reader.page.close()
@@ -110,6 +133,15 @@ def test_an_empty_form_says_everything_that_is_missing(reader):
     reader.page.wait_for_selector("#vj-message .vj-note")
     assert "add a video, write the instruction and give a response" in reader.text("#vj-message")
     reader.keep("missing")
+
+
+@pytest.mark.skipif(not (ROOT / "workbench/embedded/config.json").exists(), reason="the judge that ships is not built")
+def test_one_click_gives_a_verdict_of_the_judge_that_ships(reader):
+    reader.page.click("#vj-try")
+    reader.page.wait_for_selector(".vj-card", timeout=120_000)
+    assert reader.page.locator(".vj-card.vj-scored").count() == len(load_examples()[0].responses)
+    assert "What this judge knows" in reader.page.inner_text("#vj-result")
+    reader.keep("embedded")
 
 
 def test_the_main_path_and_nothing_is_asked_of_the_network(reader):
@@ -147,15 +179,6 @@ def test_an_example_fills_the_form_and_its_command_names_the_shipped_file(reader
     command = reader.page.get_by_label("Repeats this verdict on the command line", exact=True).inner_text()
     assert f"judge workbench/examples/{Path(example.video).name} " in command
     reader.keep("example")
-
-
-@pytest.mark.skipif(not (ROOT / "workbench/embedded/config.json").exists(), reason="the judge that ships is not built")
-def test_one_click_gives_a_verdict_of_the_judge_that_ships(reader):
-    reader.page.click("#vj-try")
-    reader.page.wait_for_selector(".vj-card", timeout=120_000)
-    assert reader.page.locator(".vj-card.vj-scored").count() == len(load_examples()[0].responses)
-    assert "What this judge knows" in reader.page.inner_text("#vj-result")
-    reader.keep("embedded")
 
 
 def test_a_frame_sends_the_player_to_its_second(reader):
@@ -216,7 +239,7 @@ def test_a_long_job_says_how_far_it_is(reader):
     reader.page.click("#vj-judge")
     reader.page.wait_for_selector(".vj-work >> text=Judging")
     reader.keep("working")
-    reader.page.wait_for_selector(".vj-card")
+    reader.page.wait_for_selector("#vj-judge:not([disabled])")
     assert "3 of 5" in reader.text(".vj-card")
 
 
@@ -251,6 +274,37 @@ def test_an_unknown_judge_names_the_known_ones(reader):
     assert "embedded" in reader.text("#vj-message")
 
 
+def test_what_a_judge_was_not_made_for_is_refused_in_place(reader):
+    reader.ready("first", "second", "third", mode="Rank")
+    reader.choose_judge("embedded")
+    reader.page.wait_for_selector("#vj-fit .vj-note >> text=was not made for ranking")
+    reader.keep("refused")
+    reader.page.get_by_label("Score", exact=True).check()
+    reader.page.wait_for_selector("#vj-fit .vj-note", state="detached")
+    reader.page.get_by_text("Reference, frames and sampling").click()
+    reader.page.locator("#vj-frame-count input[type=number]").fill("30")
+    reader.page.wait_for_selector("#vj-fit .vj-note >> text=at most 8 frames")
+    reader.choose_judge()
+    reader.page.wait_for_selector("#vj-fit .vj-note", state="detached")
+    reader.page.get_by_text("Reference, frames and sampling").click()
+
+
+def test_stop_stops_and_keeps_what_is_done(reader):
+    reader.ready("one", "two", "three", instruction="slowly")
+    reader.page.click("#vj-judge")
+    reader.page.wait_for_selector(".vj-work >> text=Judging")
+    reader.expect_new_verdict()
+    reader.page.click("#vj-stop")
+    reader.wait_for_verdict()
+    assert reader.page.locator(".vj-card.vj-scored").count() == 1
+    assert "stopped" in reader.text(".vj-card.vj-failed h3")
+    reader.keep("stopped")
+    reader.page.wait_for_selector("#vj-stop", state="hidden")
+    reader.ready("A circle moves.")
+    reader.ask()
+    assert reader.page.locator(".vj-card.vj-scored").count() == 1
+
+
 def test_everything_is_reached_by_keyboard(reader):
     reader.ready("A circle moves.")
     reached = set()
@@ -260,8 +314,9 @@ def test_everything_is_reached_by_keyboard(reader):
         reached.add(reader.page.evaluate("document.activeElement.closest('[id^=vj-]')?.id || ''"))
     assert {"vj-response-A", "vj-add", "vj-mode", "vj-judge-spec", "vj-judge"} <= reached
     reader.page.focus("#vj-judge")
+    reader.expect_new_verdict()
     reader.page.keyboard.press("Enter")
-    reader.page.wait_for_selector(".vj-card")
+    reader.wait_for_verdict()
 
 
 UNNAMED = """() => [...document.querySelectorAll('input, textarea, button, select')]
@@ -275,11 +330,8 @@ def test_every_control_has_a_name(reader):
     assert reader.page.evaluate(UNNAMED) == []
 
 
-SCREENS = [
-    (400, True),
-    (1920, False),
-    *(pytest.param(*screen, marks=pytest.mark.slow) for screen in ((400, False), (1920, True))),
-]
+SCREENS = [(400, True), *(pytest.param(*screen, marks=pytest.mark.slow)
+                          for screen in ((400, False), (1280, True), (1920, False), (1920, True)))]  # fmt: skip
 
 
 @pytest.mark.parametrize(("width", "dark"), SCREENS)
@@ -292,3 +344,10 @@ def test_it_fits_any_width_in_both_modes(browser, served, width, dark):
     assert reader.page.evaluate("document.documentElement.scrollWidth") <= width
     reader.keep(f"result-{name}")
     reader.page.close()
+
+
+def test_it_fits_a_wide_screen(reader):
+    reader.page.set_viewport_size({"width": 1920, "height": 1000})
+    reader.ready("A circle moves.")
+    assert reader.page.evaluate("document.documentElement.scrollWidth") <= 1920
+    reader.page.set_viewport_size({"width": 1280, "height": 900})

@@ -14,6 +14,7 @@ from test_encoding import frames
 from workbench.backends.base import Chat, Declared, Reply
 from workbench.backends.encoding import encode_chat, encode_chats
 from workbench.backends.local import load_local
+from workbench.backends.stopping import STOPPED, stoppable
 from workbench.errors import BackendError
 from workbench.schema import Sampling, VideoPolicy
 
@@ -176,6 +177,18 @@ def test_what_the_usage_holds_and_finished(judges):
     finally:
         judge._model.generation_config.eos_token_id = [judge._tokenizer.eos_token_id]
     assert stopped.text == "" and stopped.finished and stopped.usage["reply_tokens"] == 0
+
+
+def test_a_judge_told_to_stop_stops_at_the_next_token(judges, monkeypatch):
+    judge, chats = judges("qwen25_checkpoint"), chats_for("qwen25_checkpoint")
+    forwards, asked = [], iter([False] * 4)  # before the batch, then at three tokens
+    forward = judge._model.forward
+    monkeypatch.setattr(judge._model, "forward", lambda **inputs: forwards.append(1) or forward(**inputs))
+    with stoppable(judge, lambda: next(asked, True)):
+        assert [str(reply) for reply in judge.generate(chats, Sampling(max_new_tokens=200))] == [STOPPED] * len(chats)
+        assert [str(reply) for reply in judge.generate(chats, GREEDY)] == [STOPPED] * len(chats)  # not even begun
+    assert len(forwards) <= len(chats) + 3  # one a prompt, one a token
+    assert isinstance(judge.generate(chats[:1], GREEDY)[0], Reply)
 
 
 def test_hidden_generation_settings_of_a_checkpoint_do_not_apply(qwen25_checkpoint, tmp_path, judges):

@@ -11,6 +11,7 @@ import pytest
 
 from tests.clips import Clip
 from workbench.__main__ import parser
+from workbench.backends.judge_file import JudgeFile, write_judge_file
 from workbench.errors import InputError, VideoError
 from workbench.judge_options import assignment_of as command_assignment
 from workbench.judge_options import prompt_options as command_options
@@ -19,16 +20,18 @@ from workbench.page.examples import Example, load_examples
 from workbench.page.figures import distribution_figure, distributions, empty_figure
 from workbench.page.form import JudgeForm, assignment_of, missing_inputs, missing_sentence, prompt_options
 from workbench.page.frame_strip import frame_strip, shown_positions
+from workbench.page.known_judge import about_judge, frames_help, known_judge, refusal
 from workbench.page.ratings import CHOICE_COLOURS, RATING_ANCHORS, contrast, ink_on, rating_colour
 from workbench.page.receipt import receipt_table, repeat_command
 from workbench.page.resident import ResidentJudge
 from workbench.page.stages import Finished, Stage, stages_of
+from workbench.page.stop_requests import StopRequests
 from workbench.page.upload import accept_upload
 from workbench.page.verbatim import verbatim
-from workbench.page.verdict import judge_form
+from workbench.page.verdict import Stopped, judge_form
 from workbench.page.verdict_card import excerpt, pair_card, ranking_card, score_card
 from workbench.prompts import load_prompt
-from workbench.schema import Judgment
+from workbench.schema import Judgment, VideoPolicy
 from workbench.store import Run
 from workbench.video import Frames
 
@@ -130,6 +133,7 @@ FORMS = [
         instruction='Say "hi"\nor `ls`',
         responses=("--frames=3", "-1"),
     ),
+    replace(COMPLETE, frames=0),
     replace(
         COMPLETE, mode="pairwise_reasoning", responses=("a", "b"), reference="ref", seed=3, temperature=0.7, frames=16
     ),
@@ -385,6 +389,87 @@ def test_an_error_in_the_work_is_raised_where_it_is_awaited():
 
     with pytest.raises(InputError, match="not like this"):
         list(stages_of(work))
+
+
+# -- what is known of a judge before it is loaded
+
+
+def folder_judge(tmp_path, **fields) -> str:
+    write_judge_file(tmp_path, JudgeFile(**fields))
+    return str(tmp_path)
+
+
+def test_what_a_judge_was_not_made_for_is_refused_before_it_is_loaded(tmp_path):
+    spec = folder_judge(tmp_path, kinds=("pointwise",), scale=(1, 5), max_frames=8, video_policy=VideoPolicy(frames=6))
+    form = replace(COMPLETE, judge=spec)
+    assert refusal(form) == "" and refusal(replace(form, frames=0)) == ""
+    for change, reason in [
+        ({"mode": "ranking"}, "not made for ranking judging"),
+        ({"frames": 30}, "at most 8 frames, got 30"),
+        ({"high": 10}, "scale of 1 to 10"),
+    ]:
+        assert reason in refusal(replace(form, **change)) and reason in show.refusal_note(replace(form, **change))
+    assert refusal(replace(form, frames=30, text_only=True)) == ""  # no frame is shown then
+    with pytest.raises(InputError, match="not made for ranking"):
+        judge_form(replace(form, mode="ranking", responses=("a", "b", "c")), tmp_path / "runs", ResidentJudge())
+
+
+def test_the_form_starts_from_the_judges_own_frames(tmp_path):
+    own = folder_judge(tmp_path, video_policy=VideoPolicy(frames=6))
+    assert [known_judge(spec).frames for spec in (own, "qwen2.5-vl-7b", "hf:who/knows", "nobody", "")] == [
+        6,
+        0,
+        0,
+        0,
+        0,
+    ]
+    assert "1 a second, at most 180" in frames_help("qwen2.5-vl-7b")
+    assert assignment_of(replace(COMPLETE, frames=0)).video == {}
+
+
+@pytest.mark.parametrize(("fields", "words"), [
+    ({"kinds": ("pairwise",)}, "Made for: Compare two; Compare two, with reasons."),
+    ({"prompts": ("pointwise",), "scale": (0, 10), "max_frames": 4}, "Made for: Score. Ratings 0 to 10. At most 4 frames."),
+    ({}, "Runs on this machine's"),
+])  # fmt: skip
+def test_a_judge_says_what_it_can_do(tmp_path, fields, words):
+    assert words in about_judge(folder_judge(tmp_path, **fields))
+    assert words in about_judge(f"hf:some/base+{tmp_path}")  # an adapter's own file counts
+
+
+def test_a_judge_file_that_cannot_be_read_is_said_at_once(tmp_path):
+    (tmp_path / "judge.json").write_text("{")
+    assert "judge.json" in about_judge(str(tmp_path)) and refusal(replace(COMPLETE, judge=str(tmp_path))) == ""
+
+
+# -- stopping
+
+
+def test_a_stopped_verdict_keeps_what_was_answered(tmp_path, clip):
+    asked = itertools.count()
+    form = replace(COMPLETE, video=str(clip), judge=scripted(tmp_path, PAIR_BY_POSITION), responses=("r", "s", "t"))
+    # Asked before the run, before the batch, and before each request: the second request finds it said.
+    verdict = judge_form(form, tmp_path / "runs", ResidentJudge(), stop_requested=lambda: next(asked) >= 3)
+    assert [judged.status for judged in verdict.judgments] == ["scored", "failed", "failed"]
+    assert show.cards(verdict).count("You stopped the judge") == 2
+    assert Run.open(verdict.folder).status()["state"] == "stopped"
+
+
+def test_stopping_before_the_first_verdict_shows_none(tmp_path, clip):
+    form = replace(COMPLETE, video=str(clip), judge=scripted(tmp_path, PAIR_BY_POSITION))
+    resident = ResidentJudge()
+    with pytest.raises(Stopped, match="before anything"):
+        judge_form(form, tmp_path / "runs", resident, stop_requested=lambda: True)
+    assert judge_form(form, tmp_path / "runs", resident).judgments[0].status == "scored"  # the judge is as before
+
+
+def test_stop_requests_are_each_sessions_own_and_end_with_the_next_verdict():
+    requests = StopRequests()
+    mine, theirs = requests.of("me"), requests.of("them")
+    requests.stop("me")
+    assert (mine(), theirs()) == (True, False)
+    requests.forget("me")
+    assert not mine()
 
 
 # -- staleness, examples, uploads

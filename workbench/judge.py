@@ -10,7 +10,7 @@ from collections import defaultdict
 from dataclasses import replace
 from typing import Any, Callable, Container, Iterable, Iterator, Literal, Mapping, NamedTuple
 
-from workbench.backends.base import Backend, BackendError, Chat, Reply
+from workbench.backends.base import Backend, BackendError, Chat, Declared, Reply
 from workbench.errors import InputError, VideoError
 from workbench.prompts import Prompt, form_for, render
 from workbench.replies import Unparsed, Verdict, read_reply
@@ -65,12 +65,12 @@ def plan_judging(
         raise InputError(f"samples: got {samples}, expected at least 1.")
     plan = JudgePlan(backend, prompt, sampling or backend.sampling, policy or backend.video_policy,
                      view or backend.view, samples, orders, limits)  # fmt: skip
-    _check_declared(plan)
+    check_declared(backend.name, backend.declared, prompt, plan.policy, plan.view)
     return plan
 
 
-def _check_declared(plan: JudgePlan) -> None:
-    declared, prompt, name = plan.backend.declared, plan.prompt, plan.backend.name
+def check_declared(name: str, declared: Declared, prompt: Prompt, policy: VideoPolicy, view: View) -> None:
+    """Raises InputError when a judge of that name declares that it was not made for this prompt, scale or frames."""
     if declared.kinds and prompt.kind not in declared.kinds:
         raise InputError(f"{name} was not made for {prompt.kind} judging; it knows {', '.join(declared.kinds)}.")
     if declared.prompts and prompt.name not in declared.prompts:
@@ -79,8 +79,8 @@ def _check_declared(plan: JudgePlan) -> None:
     if declared.scale and "score" in prompt.form.tags and scale != declared.scale:
         got, known = "{} to {}".format(*scale), "{} to {}".format(*declared.scale)
         raise InputError(f"{name} was not made for a scale of {got}; it knows {known}.")
-    frames = plan.policy.frames or plan.policy.max_frames or 0
-    if declared.max_frames and plan.view == "video" and frames > declared.max_frames:
+    frames = policy.frames or policy.max_frames or 0
+    if declared.max_frames and view == "video" and frames > declared.max_frames:
         raise InputError(f"{name} was made for at most {declared.max_frames} frames, got {frames}; ask for fewer.")
 
 

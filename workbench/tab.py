@@ -3,6 +3,7 @@
 from functools import partial
 from html import escape
 from pathlib import Path
+from typing import NamedTuple
 
 import gradio as gr
 
@@ -14,11 +15,13 @@ from workbench.page.api import judge_endpoint
 from workbench.page.examples import EXAMPLES_FOLDER, load_examples
 from workbench.page.form import missing_inputs, missing_sentence
 from workbench.page.form_panel import FormPanel, read_form
+from workbench.page.known_judge import refusal
 from workbench.page.resident import ResidentJudge
 from workbench.page.result_panel import ResultPanel
 from workbench.page.stages import Finished, stages_of
+from workbench.page.stop_requests import StopRequests
 from workbench.page.upload import accept_upload
-from workbench.page.verdict import judge_form
+from workbench.page.verdict import Stopped, judge_form
 
 ONE_AT_A_TIME = {"concurrency_id": "judge", "concurrency_limit": 1}
 # On a narrow screen the verdict stands below the form.
@@ -36,22 +39,25 @@ def served_folders() -> list[str]:
 
 def build(runs: Path) -> None:
     """Lay out the tab inside the Blocks at hand and wire it; verdicts are written under `runs`."""
-    resident, examples = ResidentJudge(), load_examples()
+    examples = load_examples()
     with gr.Row(equal_height=False):
         with gr.Column(scale=5, min_width=300, elem_classes="vj-panel"):
             pills = _example_pills()
             form = forms.form_panel()
             with gr.Column(elem_classes="vj-actions"):
-                message = gr.HTML(elem_id="vj-message")
-                start = gr.Button("Judge", variant="primary", elem_id="vj-judge")
+                fit, message = gr.HTML(elem_id="vj-fit"), gr.HTML(elem_id="vj-message")
+                with gr.Row(elem_classes="vj-buttons"):
+                    start = gr.Button("Judge", variant="primary", elem_id="vj-judge")
+                    stop = gr.Button("Stop", variant="stop", visible=False, elem_id="vj-stop")
         with gr.Column(scale=6, min_width=300):
             result = results.result_panel(bool(examples))
-    _wire_form(form)
+    judging = Judging(form, message, result, start, stop, ResidentJudge(), StopRequests(), runs)
+    _wire_form(form, fit, message)
     _wire_video(form)
     _wire_examples(form, pills)
-    _wire_verdict(form, message, result, resident, runs, start)
+    _wire_verdict(judging)
     _wire_result(form, result)
-    gr.api(judge_endpoint(resident, runs), api_name="judge", **ONE_AT_A_TIME)
+    gr.api(judge_endpoint(judging.resident, runs), api_name="judge", **ONE_AT_A_TIME)
 
 
 def _example_pills() -> list[gr.Button]:
@@ -60,14 +66,17 @@ def _example_pills() -> list[gr.Button]:
         return [gr.Button(example.title, size="sm", variant="secondary") for example in load_examples()]
 
 
-def _wire_form(form: FormPanel) -> None:
+def _wire_form(form: FormPanel, fit: gr.HTML, message: gr.HTML) -> None:
     rows = [*form.rows, *form.removes, form.count, form.add]
     form.add.click(partial(forms.with_another_response, form), form.count, rows, **QUIET)
     for number, remove in enumerate(form.removes):
         take_out = partial(forms.without_response, form, number)
         remove.click(take_out, [form.count, *form.responses], [*rows, *form.responses], **QUIET)
-    form.judge.change(lambda spec: gr.update(info=forms.about_judge(spec or "")), form.judge, form.judge, **QUIET)
+    form.judge.change(partial(forms.with_judge, form), form.judge, [form.judge, form.frames], **QUIET)
     form.mode.change(partial(forms.with_mode, form), [form.mode, form.count], [form.mode, *rows], **QUIET)
+    bounded = [form.mode, form.judge, form.frames, form.low, form.high, form.text_only]
+    gr.on([field.change for field in bounded], lambda *values: (show.refusal_note(read_form(*values)), ""), form.inputs,
+          [fit, message], trigger_mode="always_last", **QUIET)  # fmt: skip
 
 
 def _wire_video(form: FormPanel) -> None:
@@ -95,37 +104,76 @@ def _filled(form: FormPanel) -> list:
     return [form.video, form.player, form.video_note, *texts, *form.rows, *form.removes, form.count, form.add]
 
 
-def _wire_verdict(
-    form: FormPanel, message: gr.HTML, result: ResultPanel, resident: ResidentJudge, runs: Path, start: gr.Button
-) -> None:
-    def show_verdict(*values):
-        wanted = read_form(*values)
-        if missing := missing_sentence(missing_inputs(wanted)):
-            yield {message: show.note(missing, "warn")}
+class Judging(NamedTuple):
+    """What the making of a verdict involves."""
+
+    form: FormPanel
+    message: gr.HTML
+    result: ResultPanel
+    start: gr.Button
+    stop: gr.Button
+    resident: ResidentJudge
+    stops: StopRequests
+    runs: Path
+
+    def begin(self, request: gr.Request, *values) -> dict:
+        """At once, while others may be waiting for the judge: say what is missing, or that the work has begun."""
+        self.stops.forget(request.session_hash)
+        if missing := missing_sentence(missing_inputs(read_form(*values))):
+            return {self.message: show.note(missing, "warn")}
+        if refusal(read_form(*values)):  # stands beside the button already
+            return {self.message: ""}
+        return {self.message: "", self.result.working: gr.update(visible=True, value=show.working("waiting for the judge", 0)),
+                self.start: gr.update(interactive=False), self.stop: gr.update(visible=True, interactive=True)}  # fmt: skip
+
+    def verdict(self, request: gr.Request, *values):
+        """The stages of a verdict as they come, then the verdict."""
+        wanted, stop_requested = read_form(*values), self.stops.of(request.session_hash)
+        if missing_inputs(wanted) or refusal(wanted):  # the page has said so
+            yield {self.message: gr.skip()}
             return
+        hidden = {self.result.working: gr.update(visible=False)}
         try:
-            for step in stages_of(lambda tell: judge_form(wanted, runs, resident, on_stage=tell)):
+            for step in stages_of(lambda tell: judge_form(wanted, self.runs, self.resident, tell, stop_requested)):
                 if isinstance(step, Finished):
-                    yield {message: ""} | results.with_verdict(result, step.result)
+                    yield {self.message: ""} | results.with_verdict(self.result, step.result)
                 else:
                     working = gr.update(visible=True, value=show.working(*step))
-                    yield {message: show.working_line(*step), result.working: working}
+                    yield {self.message: show.working_line(*step), self.result.working: working}
+        except Stopped as error:
+            yield {self.message: show.note(escape(str(error)), "warn")} | hidden
         except WorkbenchError as error:
-            yield {message: show.error_note(error), result.working: gr.update(visible=False)}
+            yield {self.message: show.error_note(error)} | hidden
 
-    stale = {"fn": _stale_note, "inputs": [result.judged, *form.inputs], "outputs": result.stale, **QUIET}
-    judging = {"fn": show_verdict, "inputs": form.inputs, "outputs": [message, *result[:-1]], "show_progress": "hidden",
-               "api_visibility": "private", **ONE_AT_A_TIME}  # fmt: skip
+    def request_stop(self, request: gr.Request):
+        """The judge stops at its next step, and what it has judged is shown."""
+        self.stops.stop(request.session_hash)
+        return gr.update(interactive=False)
 
-    def after(event) -> None:
-        event.failure(lambda: gr.update(visible=False), None, result.working, **QUIET)
-        event.then(**stale).then(None, js=SHOW_RESULT, api_visibility="private")
+    def done(self) -> dict:
+        """Give the button back."""
+        return {self.start: gr.update(interactive=True), self.stop: gr.update(visible=False)}
 
-    after(gr.on([start.click, form.instruction.submit, *(response.submit for response in form.responses)], **judging))
+
+def _wire_verdict(judging: Judging) -> None:
+    form, message, result, start, stop = judging[:5]
+    inputs, outputs = form.inputs, [message, *result[:-1]]
+    stale = {"fn": _stale_note, "inputs": [result.judged, *inputs], "outputs": result.stale, **QUIET}
+
+    def judge_after(began) -> None:
+        judged = began.then(judging.verdict, inputs, outputs, show_progress="hidden", api_visibility="private",
+                            **ONE_AT_A_TIME)  # fmt: skip
+        judged.failure(lambda: gr.update(visible=False), None, result.working, **QUIET)
+        judged.then(judging.done, None, [start, stop], **QUIET)
+        judged.then(**stale).then(None, js=SHOW_RESULT, api_visibility="private")
+
+    begin = {"fn": judging.begin, "inputs": inputs, "outputs": [message, result.working, start, stop], **QUIET}
+    judge_after(gr.on([start.click, form.instruction.submit, *(one.submit for one in form.responses)], **begin))
     for example in load_examples()[:1]:
         fill = result.try_example.click(partial(forms.with_example, form, example), None, _filled(form), **QUIET)
-        after(fill.then(**judging))
-    gr.on([component.change for component in form.inputs], **stale, trigger_mode="always_last")
+        judge_after(fill.then(**begin))
+    stop.click(judging.request_stop, None, stop, **QUIET)
+    gr.on([component.change for component in inputs], **stale, trigger_mode="always_last")
 
 
 def _stale_note(judged, *values) -> str:

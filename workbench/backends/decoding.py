@@ -5,12 +5,14 @@ checkpoint's generation_config but its stop tokens is applied: a hidden repetiti
 """
 
 import inspect
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from workbench.backends.positions import next_position
 from workbench.backends.sampling import choose_tokens
+from workbench.backends.stopping import never
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -107,8 +109,10 @@ class Batch:
         self.starts = torch.tensor([request.prefix.start for request in requests], device=model.device)
         self.written = [[request.prefix.last_id] for request in requests]  # the prompt's last token, then what was fed
 
-    def decode(self, sampling: "Sampling", stops: frozenset[int]) -> list[Decoded]:
-        """Generate until every reply has stopped or reached its own max_new_tokens."""
+    def decode(
+        self, sampling: "Sampling", stops: frozenset[int], stop_requested: Callable[[], bool] = never
+    ) -> list[Decoded]:
+        """Generate until every reply has stopped or reached its own max_new_tokens, or until `stop_requested()`."""
         import torch
 
         replies = [Decoded() for _ in self.requests]
@@ -120,7 +124,7 @@ class Batch:
             for reply, request, token, fine in zip(replies, self.requests, tokens, finite, strict=True):
                 if _going(reply, request):
                     _extend(reply, token, fine, stops)
-            if not any(map(_going, replies, self.requests)):
+            if stop_requested() or not any(map(_going, replies, self.requests)):
                 return replies
             position = self.starts + (self.mask.shape[1] - self.width)
             for row, token in zip(self.written, tokens, strict=True):

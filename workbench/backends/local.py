@@ -6,7 +6,7 @@
 import hashlib
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple, get_args
 
@@ -27,6 +27,7 @@ from workbench.backends.loading import (
 from workbench.backends.positions import AfterVideo, RopeRule, rope_rule
 from workbench.backends.presets import default_policy, preset_for
 from workbench.backends.resources import Clock, free_memory, is_out_of_memory
+from workbench.backends.stopping import never, stopped
 from workbench.backends.video_cache import VideoCache
 from workbench.errors import BackendError
 from workbench.schema import Sampling, View
@@ -163,6 +164,7 @@ class LocalBackend:
             judge_file.video_policy or (preset.video_policy if preset else None) or default_policy(processor)
         )
         self.batch_size = batch_size
+        self.stop_requested: Callable[[], bool] = never  # asked at every token
         self._model, self._processor, self._rule = model, processor, rule
         self._tokenizer = getattr(processor, "tokenizer", processor)
         self._lock = threading.Lock()
@@ -190,6 +192,8 @@ class LocalBackend:
 
     def _answer(self, chats: Sequence[Chat], sampling: Sampling, videos: VideoCache) -> list[Reply | BackendError]:
         """Replies of one micro-batch; when memory runs out, of its halves."""
+        if self.stop_requested():
+            return [stopped() for _ in chats]
         try:
             return self._answer_together(chats, sampling, videos)
         except (RuntimeError, MemoryError) as error:
@@ -290,7 +294,7 @@ class LocalBackend:
         ]
         with clock.stage("generate_seconds"):
             batch = Batch(self._model, requests)
-            replies = batch.decode(sampling, self._stops())
+            replies = batch.decode(sampling, self._stops(), self.stop_requested)
         with clock.stage("probability_seconds"):
             scorable = can_batch(requests[0].prefix)
             slots = [
@@ -307,6 +311,8 @@ class LocalBackend:
                 f"{self.name} computed numbers that are not finite in {self.identity['dtype']}; "
                 "load it with dtype='bfloat16' or 'float32'."
             )
+        if not reply.finished and len(reply.tokens) < job.max_new_tokens:
+            return stopped()
         text = self._tokenizer.decode(reply.tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False)
         usage = {
             "prompt_tokens": len(job.encoded),

@@ -14,7 +14,7 @@ import json
 import math
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -22,6 +22,7 @@ from typing import Any, get_args
 import yaml
 
 from workbench.backends.base import Chat, Declared, Reply
+from workbench.backends.stopping import never, stopped
 from workbench.errors import BackendError, InputError
 from workbench.schema import DEFAULT_FRAMES, Item, Sampling, VideoPolicy, View, content_id
 
@@ -81,12 +82,15 @@ class ScriptedBackend:
     sampling: Sampling = Sampling()
     video_policy: VideoPolicy = VideoPolicy(frames=DEFAULT_FRAMES)
     declared: Declared = Declared()
+    stop_requested: Callable[[], bool] = never  # asked before every request
 
     def generate(self, chats: Sequence[Chat], sampling: Sampling) -> list[Reply | BackendError]:
         """One reply for each chat, by the first rule that fits; a BackendError where that rule fails or none fits."""
         return [self._answer(chat, sampling) for chat in chats]
 
     def _answer(self, chat: Chat, sampling: Sampling) -> Reply | BackendError:
+        if self.stop_requested():
+            return stopped()
         rule = next((rule for rule in self.rules if rule.fits(chat)), None)
         if rule is None:
             return BackendError(

@@ -13,7 +13,6 @@ from workbench.page.form import MODES, JudgeForm
 from workbench.page.receipt import verdict_json
 from workbench.page.resident import ResidentJudge
 from workbench.page.verdict import PageVerdict, judge_form
-from workbench.schema import DEFAULT_FRAMES
 
 
 def judge_endpoint(resident: ResidentJudge, runs: Path) -> Callable[..., dict]:
@@ -28,13 +27,14 @@ def judge_endpoint(resident: ResidentJudge, runs: Path) -> Callable[..., dict]:
         reference: str = "",
         description: str = "",
         rubric: str = "",
-        frames: int = DEFAULT_FRAMES,
+        frames: int = 0,
         temperature: float = 0.0,
         seed: int = 0,
         text_only: bool = False,
     ) -> dict[str, Any]:
         """Judge responses to an instruction about a video. Returns the item, its judgments, the outcome of a pair, the
-        command that repeats it and the run folder. Mode: pointwise, rubric, pairwise, pairwise_reasoning or ranking."""
+        command that repeats it and the run folder. Mode: pointwise, rubric, pairwise, pairwise_reasoning or ranking.
+        Frames: 0 leaves them to the judge."""
         if mode not in MODES:
             raise gr.Error(f"mode: got {mode!r}, expected one of {', '.join(MODES)}.", print_exception=False)
         form = JudgeForm(_uploaded(video), instruction, tuple(responses), mode, judge, text_only, reference,

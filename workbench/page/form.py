@@ -49,7 +49,7 @@ class JudgeForm:
     high: int = 5
     labels: str = ""
     criteria: str = ""
-    frames: int = DEFAULT_FRAMES
+    frames: int = DEFAULT_FRAMES  # 0: the judge's own way
     temperature: float = 0.0
     seed: int = 0
 
@@ -124,4 +124,9 @@ def prompt_options(form: JudgeForm) -> dict[str, Any]:
 def assignment_of(form: JudgeForm) -> Assignment:
     """What the form asks of its judge; the pixel budget and the length of replies are left to the judge."""
     sampling = {"temperature": float(form.temperature), "seed": form.seed}
-    return Assignment((form.judge.strip(),), sampling, {"frames": form.frames}, view="none" if form.text_only else None)
+    return Assignment((form.judge.strip(),), sampling, frames_of(form), view="none" if form.text_only else None)
+
+
+def frames_of(form: JudgeForm) -> dict[str, int]:
+    """What the form settles of a VideoPolicy: the number of frames, or nothing where that is left to the judge."""
+    return {"frames": form.frames} if form.frames else {}

@@ -7,8 +7,10 @@ import gradio as gr
 from workbench.backends import list_backends
 from workbench.page.examples import Example, shipped_path
 from workbench.page.form import MODES, MOST_FRAMES, MOST_RESPONSES, JudgeForm
+from workbench.page.known_judge import about_judge, frames_help, known_judge
 from workbench.page.verdict_card import letter_of
-from workbench.schema import DEFAULT_FRAMES
+
+DEFAULT_JUDGE = "embedded"
 
 
 class FormPanel(NamedTuple):
@@ -79,10 +81,10 @@ def form_panel() -> FormPanel:
     specs = [row.spec for row in list_backends() if row.named]
     judge = gr.Dropdown(
         specs,
-        value="embedded",
+        value=DEFAULT_JUDGE,
         label="Judge",
         allow_custom_value=True,
-        info=about_judge("embedded"),
+        info=about_judge(DEFAULT_JUDGE),
         elem_id="vj-judge-spec",
     )
     with gr.Column(elem_classes="vj-more"):
@@ -94,15 +96,6 @@ def form_panel() -> FormPanel:
         video, instruction, mode, judge, text_only, reference, description, rubric, low, high, labels, criteria, frames,
         temperature, seed, responses, rows, removes, add, gr.State(1), player, video_note,
     )  # fmt: skip
-
-
-def about_judge(spec: str) -> str:
-    """What a judge is and what it lacks here, in a sentence; how to name others when it is none of the listed."""
-    for row in list_backends():
-        if row.spec == spec:
-            what = row.what[:1].upper() + row.what[1:]
-            return f"{what}." + (f" It cannot be loaded here: {row.missing}." if row.missing else "")
-    return "A judge of your own: a Hub id as hf:owner/name, with +adapter if wanted, or the folder of a checkpoint."
 
 
 def _responses():
@@ -162,12 +155,13 @@ def _settings():
         label="Description of the video", lines=2, max_lines=8, info="Optional. For judges that read instead of look."
     )
     frames = gr.Slider(
-        1,
+        0,
         MOST_FRAMES,
-        value=DEFAULT_FRAMES,
+        value=known_judge(DEFAULT_JUDGE).frames,
         step=1,
         label="Frames",
-        info="How many the judge sees, spread evenly in time.",
+        info=frames_help(DEFAULT_JUDGE),
+        elem_id="vj-frame-count",
     )
     with gr.Row():
         temperature = gr.Slider(
@@ -182,6 +176,13 @@ def _settings():
 
 
 # -- changes of the form
+
+
+def with_judge(panel: FormPanel, spec: str | None) -> dict:
+    """Tell what the chosen judge can do, and start from its own number of frames."""
+    spec = spec or ""
+    frames = gr.update(value=known_judge(spec).frames, info=frames_help(spec))
+    return {panel.judge: gr.update(info=about_judge(spec)), panel.frames: frames}
 
 
 def with_response_rows(panel: FormPanel, count: int) -> dict:

@@ -21,7 +21,8 @@ def repeat_command(form: JudgeForm) -> str:
         *(("response", response) for response in form.given_responses),
     ]
     options += [("mode", form.mode), ("judge", form.judge.strip()), *_given_options(form)]
-    options += [("frames", form.frames), ("temperature", f"{form.temperature:g}"), ("seed", form.seed)]
+    options += [("frames", form.frames)] if form.frames else []
+    options += [("temperature", f"{form.temperature:g}"), ("seed", form.seed)]
     words = ["python", "-m", "workbench", "judge", *([_from_root(form.video)] if form.video else [])]
     words += [f"--{name}={value}" for name, value in options]  # with "=", since a value may begin with a dash
     return shlex.join([*words, *(["--no-video"] if form.text_only else [])])

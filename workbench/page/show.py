@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 from workbench.page.examples import known_rating
 from workbench.page.figures import distribution_figure, distributions
 from workbench.page.form import JudgeForm
+from workbench.page.known_judge import refusal
 from workbench.page.ratings import RATING_ANCHORS, ink_on, rating_colour
 from workbench.page.verdict import PageVerdict
 from workbench.page.verdict_card import letter_of, pair_card, ranking_card, score_card
@@ -94,6 +95,12 @@ def note(html: str, kind: str = "") -> str:
     """A message box; `html` is ours, its parts already escaped. Kind: "", "warn" or "error"."""
     role = "alert" if kind == "error" else "status"
     return f'<div class="vj-note {kind}" role="{role}">{html}</div>'
+
+
+def refusal_note(form: JudgeForm) -> str:
+    """Says, before anything is asked, why the chosen judge would refuse it; "" when it would not."""
+    reason = refusal(form)
+    return note(f"<strong>Not with this judge.</strong> {escape(reason)}", "warn") if reason else ""
 
 
 def error_note(error: Exception | str) -> str:

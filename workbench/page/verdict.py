@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from workbench.backends.base import Backend, Chat, Reply
+from workbench.backends.stopping import STOPPED, never, stoppable, stopped
 from workbench.batch import check_judge, judge_run
-from workbench.errors import BackendError, InputError
+from workbench.errors import BackendError, InputError, WorkbenchError
 from workbench.judge import one_response_each
 from workbench.judge_options import prompt_record
 from workbench.page.form import JudgeForm, assignment_of, missing_inputs, missing_sentence, prompt_options
+from workbench.page.known_judge import refusal
 from workbench.page.receipt import repeat_command
 from workbench.page.resident import ResidentJudge
 from workbench.page.upload import UPLOAD_LIMITS
@@ -21,6 +23,10 @@ from workbench.store import Run, new_run_folder
 from workbench.video import Frames, probe
 
 Stage = Callable[[str], None]
+
+
+class Stopped(WorkbenchError):
+    """The reader stopped the judge before it had answered anything."""
 
 
 class Asked(NamedTuple):
@@ -52,11 +58,15 @@ class Witness:
     """A judge under observation: `chats` are the very requests it got, so the page shows them and no reconstruction."""
 
     backend: Backend
+    stop_requested: Callable[[], bool] = never
     chats: list[Chat] = field(default_factory=list)
 
     def generate(self, chats: Sequence[Chat], sampling: Sampling) -> list[Reply | BackendError]:
+        if self.stop_requested():
+            return [stopped() for _ in chats]
         self.chats.extend(chats)
-        return self.backend.generate(chats, sampling)
+        with stoppable(self.backend, self.stop_requested):
+            return self.backend.generate(chats, sampling)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.backend, name)
@@ -68,29 +78,40 @@ class Witness:
 
 
 def judge_form(
-    form: JudgeForm, runs: Path, resident: ResidentJudge, on_stage: Stage = lambda stage: None
+    form: JudgeForm,
+    runs: Path,
+    resident: ResidentJudge,
+    on_stage: Stage = lambda stage: None,
+    stop_requested: Callable[[], bool] = never,
 ) -> PageVerdict:
     """Judge what a form asks for, by the same functions as the command line, and keep it in a run folder of its own.
 
     Raises InputError when something is missing or the judge was not made for it, VideoError for a file that is no
-    video, BackendError when the judge cannot be loaded. A judge that fails on a request gives a failed Judgment.
+    video, BackendError when the judge cannot be loaded. A judge that fails on a request gives a failed Judgment. Once
+    `stop_requested()`, requests that are not answered fail too; where none is answered, raises Stopped.
     """
-    if sentence := missing_sentence(missing_inputs(form)):
+    if sentence := missing_sentence(missing_inputs(form)) or refusal(form):
         raise InputError(sentence)
     on_stage("looking at the video")
     item, prompt, assignment = item_of(form), load_prompt(form.mode, **prompt_options(form)), assignment_of(form)
     items = list(one_response_each([item])) if form.scores else [item]
     different = list({each.id: each for each in items}.values())
     with resident.judge(form.judge.strip(), on_stage) as backend:
+        if stop_requested():
+            raise Stopped("Stopped before anything was judged.")
         check_judge(backend, prompt, assignment)  # what the judge refuses outright leaves no run folder behind
-        witness = Witness(backend)
+        witness = Witness(backend, stop_requested)
         command, folder = repeat_command(form), new_run_folder(runs, "page").resolve()
         run = Run.create(folder, config=assignment.config(prompt), prompts=[prompt_record(prompt)], command=command)
         with run.writing():
             run.add_items(different)
             judge_run(run, different, [witness], prompt, assignment, on_stage=lambda stage: on_stage(_short(stage)),
                       on_progress=lambda progress: on_stage(f"judged {progress.done} of {progress.total}"))  # fmt: skip
+            if stop_requested():
+                run.set_status("stopped")
     judgments = _in_form_order(items, run.judgments())
+    if all(judgment.error == STOPPED for judgment in judgments):
+        raise Stopped("Stopped before the first verdict.")
     titles = _titles(form, judgments)
     frames = next((chat.frames for chat in witness.chats if chat.frames), None)
     return PageVerdict(form, item, prompt, judgments, titles, _asked(witness, judgments, titles), frames,

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from html import escape
 
+from workbench.backends.stopping import STOPPED
 from workbench.export import expected_score
 from workbench.judge import pair_outcome
 from workbench.page.ratings import choice_colour, ink_on, rating_colour
@@ -14,6 +15,7 @@ NOT_SCORED = {
     "failed": ("Failed", "The judge could not answer. This says nothing about the response."),
     "skipped": ("Not judged", "This request does not fit what was asked. This says nothing about the response."),
 }
+NOT_REACHED = ("Stopped", "You stopped the judge before it came to this. This says nothing about the response.")
 OUTCOMES = {
     "A": ("A", "Response A is better", "In both orders the judge preferred response A."),
     "B": ("B", "Response B is better", "In both orders the judge preferred response B."),
@@ -75,7 +77,7 @@ def ranking_card(judgments: Sequence[Judgment], responses: Sequence[str]) -> str
 
 def not_scored_card(judgment: Judgment, title: str, response: str) -> str:
     """What stands where a score would: why there is none, and the reply as it came."""
-    name, meaning = NOT_SCORED[judgment.status]
+    name, meaning = _not_scored(judgment)
     body = excerpt(response) + _why_not(judgment)
     badge = _badge(choice_colour("tie"), "–")
     return _card(badge, f"{escape(title)}: {name.lower()}", meaning, body, kind=judgment.status)
@@ -154,8 +156,13 @@ def _ranking_panel(judgment: Judgment, responses: Sequence[str]) -> str:
 
 def _panel(judgment: Judgment, body: str) -> str:
     """One order's verdict, or what stands in its place."""
-    none = "" if judgment.status == "scored" else f'<p class="vj-sub">{NOT_SCORED[judgment.status][0]}.</p>'
+    none = "" if judgment.status == "scored" else f'<p class="vj-sub">{_not_scored(judgment)[0]}.</p>'
     return f"<section><h4>Shown as {shown_order(judgment)}</h4>{none}{body}</section>"
+
+
+def _not_scored(judgment: Judgment) -> tuple[str, str]:
+    """What a judgment without a verdict is called, and what that means."""
+    return NOT_REACHED if judgment.error == STOPPED else NOT_SCORED[judgment.status]
 
 
 def _why_not(judgment: Judgment) -> str:

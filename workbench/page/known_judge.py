@@ -1,0 +1,131 @@
+"""What is known of a judge before it is loaded: what it was made for, its own frames, and where it will run."""
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+from workbench.backends import EMBEDDED, list_backends, split_adapter
+from workbench.backends.base import Declared
+from workbench.backends.judge_file import JudgeFile, read_judge_file
+from workbench.backends.presets import PRESETS, Preset
+from workbench.batch import policy_for
+from workbench.errors import BackendError, InputError
+from workbench.judge import check_declared
+from workbench.page.form import MODES, JudgeForm, frames_of, prompt_options
+from workbench.prompts import load_prompt
+from workbench.schema import DEFAULT_FRAMES, VideoPolicy
+
+OWN = "A judge of your own: a Hub id as hf:owner/name, with +adapter if wanted, or the folder of a checkpoint."
+
+
+class KnownJudge(NamedTuple):
+    """What a spec tells without loading anything. `policy` is None where only loading tells."""
+
+    declared: Declared = Declared()
+    policy: VideoPolicy | None = None
+    preset: Preset | None = None
+    problem: str = ""  # its judge.json cannot be read
+
+    @property
+    def frames(self) -> int:
+        """How many frames the form starts from; 0 leaves them to the judge."""
+        return (self.policy.frames or 0) if self.policy else 0
+
+
+def known_judge(spec: str) -> KnownJudge:
+    """What is known of a judge: from the preset's entry, or the judge.json of a folder or of its adapter's."""
+    spec = spec.strip()
+    if spec in PRESETS:
+        return KnownJudge(policy=PRESETS[spec].video_policy, preset=PRESETS[spec])
+    if spec.startswith("scripted:"):
+        return KnownJudge(policy=VideoPolicy(frames=DEFAULT_FRAMES))
+    try:
+        file = _judge_file(spec)
+    except BackendError as error:
+        return KnownJudge(problem=str(error))
+    return KnownJudge(file.declared, file.video_policy) if file else KnownJudge()
+
+
+def _judge_file(spec: str) -> JudgeFile | None:
+    """The adapter's judge.json, else the checkpoint's, as loading would read them; None for what is not on this disk."""
+    if spec == "embedded":
+        return read_judge_file(EMBEDDED)
+    try:
+        model, adapter = split_adapter(spec.removeprefix("hf:"))
+    except InputError:
+        return None
+    folders = [Path(name).expanduser() for name in (adapter, model) if name and "\0" not in name]
+    files = (read_judge_file(folder) for folder in folders if os.path.isdir(folder))
+    return next(filter(None, files), None)
+
+
+def about_judge(spec: str) -> str:
+    """What a judge is, can do and lacks here, in a few sentences; how to name others when it is none of the listed."""
+    known = known_judge(spec)
+    row = next((row for row in list_backends() if _is_of(spec.strip(), row.spec)), None)
+    said = [f"{row.what[:1].upper()}{row.what[1:].rstrip('.')}." if row else OWN]
+    if row and row.missing:
+        said.append(f"It cannot be loaded here: {row.missing}.")
+    said += [known.problem, *_abilities(known.declared)]
+    if not spec.startswith(("metric:", "scripted:")):
+        said.append(_where(known.preset))
+    return " ".join(filter(None, said))
+
+
+def _is_of(spec: str, pattern: str) -> bool:
+    """Whether a spec is this one, or fills in a pattern such as "scripted:<file>"."""
+    prefix = pattern.partition("<")[0]
+    return spec == pattern or (prefix != pattern and bool(prefix) and spec.startswith(prefix))
+
+
+def _abilities(declared: Declared) -> list[str]:
+    """What a judge was made for, where it says so."""
+    able = [mode.label for name, mode in MODES.items() if _made_for(declared, name)]
+    said = [] if len(able) == len(MODES) else [f"Made for: {'; '.join(able) or 'none of the ways below'}."]
+    if declared.scale:
+        said.append("Ratings {} to {}.".format(*declared.scale))
+    return said + ([f"At most {declared.max_frames} frames."] if declared.max_frames else [])
+
+
+def _made_for(declared: Declared, mode: str) -> bool:
+    kind = load_prompt(mode).kind
+    return (not declared.kinds or kind in declared.kinds) and (not declared.prompts or mode in declared.prompts)
+
+
+def _where(preset: Preset | None) -> str:
+    gpu = _has_gpu()
+    place = "Runs on this machine's GPU" if gpu else "Runs on this machine's CPU"
+    if preset is None:
+        return f"{place}."
+    weights = preset.parameters * (2 if gpu else 4)  # bytes a parameter: bfloat16 on a GPU, float32 on a CPU
+    return f"{place}; its weights take {weights:.0f} GB{'' if gpu else ', and a verdict may take minutes'}."
+
+
+def _has_gpu() -> bool:
+    """Whether an NVIDIA card is there and not hidden; torch, which would know better, takes seconds to load."""
+    hidden = os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1")
+    return not hidden and any(Path("/dev").glob("nvidia[0-9]*"))
+
+
+def frames_help(spec: str) -> str:
+    """What the number of frames means to this judge."""
+    policy = known_judge(spec).policy
+    own = ""
+    if policy and policy.fps:
+        own = f": {policy.fps:g} a second, at most {policy.max_frames}"
+    return f"How many the judge sees, spread evenly in time. 0: the judge's own way{own}."
+
+
+def refusal(form: JudgeForm) -> str:
+    """Why the chosen judge would refuse what the form asks for, before anything is loaded; "" when it would not."""
+    known = known_judge(form.judge or "")
+    try:
+        prompt = load_prompt(form.mode, **prompt_options(form))
+    except InputError:  # said when the verdict is asked for; half-typed criteria are no reason to interrupt
+        return ""
+    policy = policy_for(known.policy or VideoPolicy(frames=1), frames_of(form))
+    try:
+        check_declared(form.judge.strip(), known.declared, prompt, policy, "none" if form.text_only else "video")
+    except InputError as error:
+        return str(error)
+    return ""
