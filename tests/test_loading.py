@@ -7,6 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from test_encoding import frames
+from transformers.utils import logging
 
 from workbench.backends.base import Chat
 from workbench.backends.judge_file import JudgeFile, write_judge_file
@@ -40,6 +41,16 @@ def test_pickled_weights_are_refused(copy):
     torch.save(weights, copy / "pytorch_model.bin")
     with pytest.raises(BackendError, match="only pytorch_model.bin.*can run code"):
         load_local(str(copy))
+
+
+def test_loading_is_silent_and_leaves_others_their_choice(copy, capfd):
+    before = logging.is_progress_bar_enabled(), logging.get_verbosity()
+    load_local(str(copy))
+    assert capfd.readouterr() == ("", "")
+    with pytest.raises(BackendError):
+        (copy / "config.json").unlink()
+        load_local(str(copy))
+    assert (logging.is_progress_bar_enabled(), logging.get_verbosity()) == before
 
 
 def test_missing_weights_are_refused(copy):

@@ -6,6 +6,7 @@ Keys of LoRA files were renamed across library versions and then silently not ap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from workbench.backends.loading import quiet_transformers
 from workbench.backends.probe import probe_logits
 from workbench.errors import BackendError
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from workbench.backends.positions import RopeRule
 
 
+@quiet_transformers()
 def apply_adapter(model: Any, folder: Path, processor: Any, rule: "RopeRule | None") -> float:
     """Put an adapter into the model, in place, and return how far it moves a logit of a probe.
 

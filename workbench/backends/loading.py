@@ -4,7 +4,9 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -135,6 +137,27 @@ def _checked_quantization(quantization: Quantization | None) -> Quantization | N
     return quantization
 
 
+@contextmanager
+def quiet_transformers() -> Iterator[None]:
+    """transformers and peft without progress bars and warnings: what is wrong with a checkpoint is raised, in our words.
+
+    All is as it was afterwards, so that others who use the libraries in this process keep their own choice.
+    """
+    from transformers.utils import logging
+
+    bars, verbosity = logging.is_progress_bar_enabled(), logging.get_verbosity()
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if bars:
+            logging.enable_progress_bar()
+
+
+@quiet_transformers()
 def read_config(folder: Path) -> Any:
     """The model's config. Raises BackendError for architectures that only exist as code in the checkpoint."""
     from transformers import AutoConfig
@@ -162,6 +185,7 @@ def reads_video(config: Any, folder: Path) -> bool:
     raise BackendError(f"{folder.name!r} is a {config.model_type!r} model, which does not answer in text.")
 
 
+@quiet_transformers()
 def load_processor(folder: Path, video: bool) -> Any:
     """The processor, or the tokenizer of a text-only model. Raises BackendError when it takes no video or no chat."""
     from transformers import AutoProcessor, AutoTokenizer
@@ -179,6 +203,7 @@ def load_processor(folder: Path, video: bool) -> Any:
     return processor
 
 
+@quiet_transformers()
 def load_model(folder: Path, video: bool, placement: Placement) -> tuple[Any, dict[str, Any]]:
     """(model in eval mode, missing/unexpected keys). Raises BackendError if weights are missing or do not fit."""
     import torch
