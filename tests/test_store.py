@@ -1,5 +1,6 @@
 """The run folder: what is written is read back, a torn tail costs one line, one process writes, exports hold everything."""
 
+import csv
 import json
 import os
 import signal
@@ -134,6 +135,34 @@ def test_exports_hold_every_judgment_with_its_item(run, tmp_path):
     assert json.loads(table["responses"][0]) == list(ITEM.responses) and table["reasoning"][0] == "zażółć\u202e gęślą"
     assert Judgment.from_dict(lines[0]["judgment"]).key == judgment(0).key and Item.from_dict(lines[0]["item"]) == ITEM
     assert list(parquet.columns) == list(table.columns) == list(run.to_frame().columns)
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-2 of 3", "@SUM(A1)", "\t=1", "\r=1"])
+def test_no_cell_of_a_csv_is_a_formula(run, tmp_path, text):
+    item = Item(None, text, ("a", "b"), reference=text)
+    with run.writing():
+        run.add_items([item])
+    run.append(Judgment(item.id, "s", "p@0", "scored", score=-1.0, reasoning=text, reply=f"{text} in full"))
+    with run.export(tmp_path / "out.csv").open(encoding="utf-8", newline="") as file:
+        cells = next(csv.DictReader(file))
+    assert [cells[name] for name in ("instruction", "reference", "reasoning")] == ["'" + text] * 3
+    assert cells["reply"] == f"'{text} in full" and cells["score"] == "-1.0"  # a number is no formula
+    assert pd.read_parquet(run.export(tmp_path / "out.parquet"))["instruction"][0] == text
+
+
+def test_an_export_that_fails_leaves_the_old_one(run, tmp_path, monkeypatch):
+    run.append(judgment(0))
+    before = run.export(tmp_path / "out.csv").read_bytes()
+    monkeypatch.setattr(pd.DataFrame, "to_csv", _half_a_table)
+    with pytest.raises(OSError):
+        run.export(tmp_path / "out.csv")
+    assert [path.name for path in tmp_path.glob("*.csv*")] == ["out.csv"] and not list(tmp_path.glob(".*"))
+    assert (tmp_path / "out.csv").read_bytes() == before
+
+
+def _half_a_table(frame, path, **options):
+    path.write_text("item,jud")
+    raise OSError(28, "No space left on device")
 
 
 def test_an_empty_run_exports_an_empty_table_and_other_endings_are_refused(run, tmp_path):

@@ -1,6 +1,7 @@
 """Judgments as tables: one row each, joined with their items, for pandas, Parquet, CSV and JSONL."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any, Iterable, Mapping
 
@@ -14,6 +15,9 @@ COLUMNS = (
     "reasoning", "error", "reply", "video", "video_sha256", "instruction", "responses", "reference", "temperature",
     "seed", "frame_seconds", "criteria", "probs", "tags", "settings", "usage", "created", "key",
 )  # fmt: skip
+
+
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # how a cell begins that a spreadsheet may run
 
 
 def expected_score(judgment: Judgment) -> float | None:
@@ -65,21 +69,40 @@ def judgments_frame(items: Mapping[str, Item], judgments: Iterable[Judgment]) ->
 
 
 def write_table(run, path: Path) -> Path:
-    """Write a Run's judgments to `path`; its ending says how. In CSV, lists are JSON text."""
+    """Write a Run's judgments to `path`; its ending says how. A file of that name is replaced when the new one is whole.
+
+    In CSV, lists are JSON text, and a text that a spreadsheet would run as a formula begins with an apostrophe; Parquet
+    and JSONL hold every text as it is. Raises InputError for another ending.
+    """
     if path.suffix not in (".parquet", ".csv", ".jsonl"):
         raise InputError(f"{path.name}: got the ending {path.suffix!r}, expected .parquet, .csv or .jsonl.")
     path.parent.mkdir(parents=True, exist_ok=True)
-    if path.suffix == ".jsonl":
-        _write_jsonl(run, path)
-        return path
+    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
+    write = {".jsonl": _write_jsonl, ".parquet": _write_parquet, ".csv": _write_csv}[path.suffix]
+    try:
+        write(run, draft)
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+    return path
+
+
+def _write_parquet(run, path: Path) -> None:
+    run.to_frame().to_parquet(path, index=False)
+
+
+def _write_csv(run, path: Path) -> None:
     frame = run.to_frame()
-    if path.suffix == ".parquet":
-        frame.to_parquet(path, index=False)
-        return path
     for column in ("ranking", "order", "responses", "frame_seconds"):
         frame[column] = frame[column].map(_json)
-    frame.to_csv(path, index=False)
-    return path
+    for column in frame.columns:
+        frame[column] = frame[column].map(_no_formula)
+    frame.to_csv(path, index=False, lineterminator="\r\n")  # RFC 4180; with \n alone, a text with \r is not quoted
+
+
+def _no_formula(value: Any) -> Any:
+    """A text that spreadsheets would run as a formula, made plain by a leading apostrophe; all else as it is."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
 
 
 def _write_jsonl(run, path: Path) -> None:

@@ -251,8 +251,11 @@ def cut_broken_tail(path: Path) -> None:
 def _replace_json(path: Path, value: Mapping[str, Any]) -> None:
     """Write a JSON file so that a reader sees the old one or the new one, never half of one."""
     draft = path.with_suffix(f".{os.getpid()}.tmp")
-    with draft.open("w", encoding="utf-8") as file:
-        json.dump(value, file, indent=2, allow_nan=False)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
+    try:
+        with draft.open("w", encoding="utf-8") as file:
+            json.dump(value, file, indent=2, allow_nan=False)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)  # what a full disk cut short
