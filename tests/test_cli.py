@@ -202,6 +202,10 @@ REFUSED = [
     ([*ASK, "--mode=chess"], "Known are pairwise"),
     ([*ASK, "--scale=five"], "expected its two ends, such as 1-5"),
     ([*ASK, "--labels=a,b"], "expected 5 words from 1 to 5"),
+    ([*ASK, "--labels=1=bad,1=worse"], "names a rating twice"),
+    ([*ASK, "--rubric=mine.txt"], "there is no such file"),
+    ([*ASK, "--rubric=rubrics/mine"], "there is no such file"),
+    ([*ASK, "--rubric=a.mp4"], "is not a text file"),
     ([*ASK, "--criterion=accuracy"], 'expected "name=what it asks"'),
     ([*ASK, "--temperature=nan"], "temperature: got nan"),
     ([*ASK, "--top-p=0"], "top_p: got 0"),
@@ -212,6 +216,7 @@ REFUSED = [
     ([*ASK, "--judge-option=fast=1"], "got the option 'fast'"),
     (["judge", "--items=none.csv", *JUDGE], "there is no such file"),
     (["judge", "--items=a.mp4", *JUDGE], "got the ending '.mp4'"),
+    (["judge", "--items=t.csv", "--videos=none", *JUDGE], "'none', which is no folder"),
     (["show", "none"], "is not a run folder"),
     (["export", "none", "--to=x.csv"], "is not a run folder"),
     ([*ASK, "--out=a.mp4/run"], "cannot be made a run folder"),
@@ -387,6 +392,15 @@ def test_a_killed_run_goes_on_where_it_was(work, capsys):
     keys = [{judgment.key for judgment in Run.open(folder).judgments()} for folder in ("undisturbed", "killed")]
     assert keys[0] == keys[1] and len(keys[0]) == 40
     assert Path("killed/judgments.jsonl").read_bytes().count(b"\n") == 40
+
+
+def test_a_killed_run_is_not_shown_as_running(work, capsys):
+    process = command(*slow_table(), "--out=killed")
+    wait_for_lines("killed/judgments.jsonl", 8)
+    assert "state    running" in run(capsys, "show", "killed")[1]
+    process.kill()
+    process.communicate()
+    assert "state    interrupted, " in run(capsys, "show", "killed")[1]
 
 
 def test_an_interrupt_keeps_what_is_done(work):

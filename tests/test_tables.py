@@ -304,3 +304,11 @@ def test_reading_takes_the_memory_of_its_longest_row(folder):
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert count == 20_000 and peak < path.stat().st_size / 20
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl", "json"])
+@pytest.mark.parametrize("encoding", ["utf-16", "idna"])
+def test_a_file_that_is_not_in_its_encoding_at_all(folder, ending, encoding):
+    path = write(folder, f"t.{ending}", "video,question,answer\nclips/a.mp4,q,é\n")
+    with pytest.raises(InputError, match=f"t.{ending}: (cannot be read as {encoding}|not JSON)"):
+        open_table(path, encoding=encoding)

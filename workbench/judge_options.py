@@ -51,7 +51,10 @@ def read_labels(text: str, low: int | None, high: int | None) -> dict[int, str]:
     parts = [part.strip() for part in text.split(",")]
     pairs = [re.fullmatch(r"(-?\d{1,4})\s*=\s*(\S.*)", part) for part in parts]
     if all(pairs):
-        return {int(pair[1]): pair[2] for pair in pairs if pair}
+        labels = {int(pair[1]): pair[2] for pair in pairs if pair}
+        if len(labels) < len(pairs):
+            raise InputError(f"labels: got {text!r}, which names a rating twice; give each its words once.")
+        return labels
     low, high = (1, 5) if low is None or high is None else (low, high)
     if len(parts) != high - low + 1 or not all(parts) or any(pairs):
         count = high - low + 1
@@ -81,12 +84,18 @@ def prompt_record(prompt: Prompt) -> dict[str, Any]:
 
 
 def _text_or_file(text: str) -> str:
-    """What the file of that name holds, or else the text itself."""
+    """What the file of that name holds, or else the text itself. Raises InputError for a file that is missing or no
+    text: a mistyped name would be judged by as if it were the rubric."""
     try:
         is_file = "\n" not in text and Path(text).is_file()
     except OSError:  # too long for a file's name
         is_file = False
-    return Path(text).read_text(encoding="utf-8-sig", errors="replace") if is_file else text
+    if not is_file and re.fullmatch(r"\S+(\.\w{1,5}|/\S*)", text):
+        raise InputError(f"rubric: got {text!r}, which looks like a file's name, but there is no such file.")
+    try:
+        return Path(text).read_text(encoding="utf-8-sig") if is_file else text
+    except UnicodeDecodeError as error:
+        raise InputError(f"rubric: {text} is not a text file in UTF-8; save it as one.") from error
 
 
 def check_source(args: Namespace) -> None:

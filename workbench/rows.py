@@ -49,9 +49,17 @@ def read_rows(path: str | Path, encoding: str | None = None) -> Iterator[Row]:
         return _parquet_rows(path)
     encoding = encoding or detect_encoding(path)
     _check_encoding(encoding)
-    if ending == ".json":
-        return _json_rows(path, encoding)
-    return _jsonl_rows(path, encoding) if ending in (".jsonl", ".ndjson") else _csv_rows(path, encoding)
+    readers = {".json": _json_rows, ".jsonl": _jsonl_rows, ".ndjson": _jsonl_rows}
+    return _in_encoding(path, encoding, readers.get(ending, _csv_rows)(path, encoding))
+
+
+def _in_encoding(path: Path, encoding: str, rows: Iterator[Row]) -> Iterator[Row]:
+    """The rows as they come. Raises InputError where the whole file is not in the encoding, as utf-16 without its mark."""
+    try:
+        yield from rows
+    except UnicodeError as error:
+        advice = "name the one it has, such as utf-8, utf-16-le or latin-1"
+        raise InputError(f"{path.name}: cannot be read as {encoding} ({error}); {advice}.") from error
 
 
 def detect_encoding(path: Path) -> str:

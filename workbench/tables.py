@@ -60,6 +60,10 @@ def open_table(
     Columns that play no role become tags; each Item also carries the tag "row". Every distinct video is hashed once.
     Raises InputError when the table cannot be read or a needed column is not found.
     """
+    if videos and not Path(videos).is_dir():
+        raise InputError(
+            f"videos: got {str(videos)!r}, which is no folder; give the one that relative paths start from."
+        )
     rows = read_rows(path, encoding)
     head = list(islice(rows, HEAD_ROWS))
     if not head:
