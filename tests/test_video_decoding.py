@@ -112,6 +112,14 @@ def test_what_decord_cannot_open_it_says(clip, name):
         sample_frames(clip(name), VideoPolicy(**FIVE.to_dict() | {"decoder": "decord"}))
 
 
+@NEEDS_DECORD
+def test_a_sliver_that_decord_pads_is_no_picture(clip):
+    sliver = clip("sliver.mkv", Clip(codec="libx264", size=(2, 64), frames=3))
+    with pytest.raises(VideoError, match="decord cannot decode it .a picture of shape"):
+        sample_frames(sliver, VideoPolicy(**FIVE.to_dict() | {"decoder": "decord"}))
+    assert len(sample_frames(sliver, FIVE).images) == 3
+
+
 COLOURED = {
     "unsaid.mp4": Clip(),
     "bt601.mp4": Clip(colorspace=Colorspace.ITU601),

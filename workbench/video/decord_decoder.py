@@ -46,6 +46,8 @@ def _played(reader, wanted: set[int], last: int) -> Iterator[tuple[int, np.ndarr
     for position in range(last + 1):
         picture = reader.next()
         if position in wanted:
+            if picture.shape[-1] != 3:  # its rows are padded where a picture is a few pixels wide
+                raise RuntimeError(f"a picture of shape {picture.shape}")
             yield position, picture.asnumpy()
 
 
