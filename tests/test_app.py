@@ -63,6 +63,10 @@ def test_the_command_it_gives_repeats_the_verdict(served, tmp_path):
     ({"responses": ["a"], "mode": "vibes"}, "expected one of pointwise"),
     ({"responses": ["a"], "frames": -1}, "expected 1 to 10,000"),
     ({"responses": ["a"], "temperature": 99}, "expected 0"),
+    ({"responses": "abc"}, "responses: got 'abc', expected a list of texts"),
+    ({"responses": ["a", 5]}, "expected a list of texts"),
+    ({"responses": ["a"], "instruction": 5}, "instruction: got 5, expected text"),
+    ({"responses": ["a"], "video": "clip.mp4"}, "a path that was not uploaded"),
 ])  # fmt: skip
 def test_judge_says_what_is_wrong(served, arguments, message):
     with pytest.raises(AppError, match=message):

@@ -162,3 +162,13 @@ def test_it_judges_like_any_other_judge(tmp_path):
     four = Item(None, "i", ("p", "q", "r"))
     rankings = [j.ranking for j in judge_items([four], backend, load_prompt("ranking"))]
     assert rankings == [(1, 0, 2), (1, 2, 0)]  # as given; and shown reversed
+
+
+@pytest.mark.parametrize(
+    "text", ["secret: x\nkey: y", "root:*:1:\n  - secret: [", "a: &secret 1\nb: *nothing", "- 1\nsecret"]
+)
+def test_little_is_quoted_of_a_file_that_is_no_script(tmp_path, text):
+    (tmp_path / "other").write_text(text.replace("secret", "s" * 100))
+    with pytest.raises(InputError, match="^other: got ") as refused:
+        load_backend(f"scripted:{tmp_path / 'other'}")
+    assert "s" * 30 not in str(refused.value)

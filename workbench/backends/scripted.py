@@ -116,7 +116,8 @@ def load_scripted(path: str) -> ScriptedBackend:
     """The judge of a script file, YAML or JSON. Raises InputError, with the rule's number, for what is no script."""
     script = _read(Path(path))
     unknown = sorted(set(map(str, script)) - {"rules", "view"})
-    _expect(not unknown, Path(path).name, ", ".join(unknown), "the keys rules and view")
+    # Little of the file is quoted: it may be none of the reader's own, as where a page is served to others.
+    _expect(not unknown, Path(path).name, "".join(unknown[:1])[:24], "the keys rules and view")
     view = script.get("view", "video")
     _expect(view in get_args(View), "view", view, f"one of {', '.join(get_args(View))}")
     rules = script.get("rules")
@@ -133,7 +134,9 @@ def _read(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise InputError(f"scripted: {path} cannot be read: {error.strerror}. Give the file with the rules.") from error
     except (ValueError, TypeError, RecursionError, yaml.YAMLError) as error:
-        raise InputError(f"{path.name}: got something that is no YAML or JSON of texts and numbers: {error}") from error
+        mark = getattr(error, "problem_mark", None)
+        why = f"line {mark.line + 1}" if mark else str(error)[:80]
+        raise InputError(f"{path.name}: got something that is no YAML or JSON of texts and numbers: {why}") from error
     _expect(isinstance(script, dict), path.name, type(script).__name__, "a mapping with the key rules")
     return script
 
@@ -165,7 +168,7 @@ def _field_holds(item: Item | None, name: str, text: str) -> bool:
 
 def _expect(holds: Any, name: str, got: Any, expected: str) -> None:
     if not holds:
-        raise InputError(f"{name}: got {got!r}, expected {expected}.")
+        raise InputError(f"{name}: got {got!r:.80}, expected {expected}.")
 
 
 def _check_reply(reply: Any) -> None:

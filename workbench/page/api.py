@@ -1,6 +1,7 @@
 """The named endpoint /judge: the Judge tab's work for programs, with a typed signature."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,9 @@ def judge_endpoint(resident: ResidentJudge, runs: Path) -> Callable[..., dict]:
         Frames: 0 leaves them to the judge."""
         if mode not in MODES:
             raise gr.Error(f"mode: got {mode!r}, expected one of {', '.join(MODES)}.", print_exception=False)
+        _check_texts(
+            responses, instruction=instruction, judge=judge, reference=reference, description=description, rubric=rubric
+        )
         form = JudgeForm(_uploaded(video), instruction, tuple(responses), mode, judge, text_only, reference,
                          description, rubric, frames=frames, temperature=temperature, seed=seed)  # fmt: skip
         try:
@@ -47,11 +51,21 @@ def judge_endpoint(resident: ResidentJudge, runs: Path) -> Callable[..., dict]:
     return judge
 
 
+def _check_texts(responses: Any, **texts: Any) -> None:
+    """Raises gr.Error where JSON brought something else than the signature says: Python would judge "abc" as three."""
+    if not (isinstance(responses, list) and all(isinstance(response, str) for response in responses)):
+        raise gr.Error(f"responses: got {responses!r:.80}, expected a list of texts.", print_exception=False)
+    for name, text in [*texts.items(), *(("responses", response) for response in responses)]:
+        if not isinstance(text, str) or re.search("[\ud800-\udfff]", text):  # half a character: no text, but JSON
+            raise gr.Error(f"{name}: got {text!r:.80}, expected text.", print_exception=False)
+
+
 def _uploaded(video: Any) -> str | None:
     """The path of an uploaded file. Only files in the upload folder: a caller must not read this machine's others."""
     if not video:
         return None
-    path = Path(video["path"] if isinstance(video, dict) else video.path).resolve()
+    given = video["path"] if isinstance(video, dict) else getattr(video, "path", "")
+    path = Path(given).resolve()
     if not path.is_relative_to(Path(gr.utils.get_upload_folder()).resolve()):
         raise gr.Error(
             "video: got a path that was not uploaded; expected a file handed over with handle_file(...).",
