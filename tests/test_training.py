@@ -12,6 +12,7 @@ import pytest
 from training.__main__ import main
 from training.base import fixed_lines
 from training.presets import EMBEDDED, Stage, load_preset
+from training.rationales import in_fixed_order
 from workbench.errors import InputError
 from workbench.schema import Item, Judgment, Video
 
@@ -24,7 +25,10 @@ TINY = replace(
     },
     stages={
         "dense": Stage(steps=12, videos=4, lr=3e-3),
-        "language": Stage(steps=2, videos=2, lr=3e-3, train_vision=False),
+        "language": Stage(
+            steps=4, videos=2, lr=3e-3, rows=2, train_vision=False,
+            mix={"describe": 0.5, "claims": 0.5},
+        ),
         "judge": Stage(
             steps=12, videos=2, lr=3e-3, rows=3, train_vision=False,
             mix={"pointwise": 0.7, "rubric": 0.1, "pairwise": 0.1, "pairwise_reasoning": 0.1},
@@ -139,6 +143,46 @@ def test_an_answer_in_the_other_order_is_swapped_in_the_target():
     assert (swapped.choice, swapped.reasoning) == ("B", None)
 
 
+VOCABULARY = {"colour": ["red", "blue"], "shape": ["star"], "motion": ["left", "up"]}
+
+
+@pytest.mark.parametrize(
+    "told, taught",
+    [
+        (
+            "Said up, seen left: wrong (1). Said red, seen red: correct. 1 wrong: score 4.",
+            "colour: said red, seen red: correct. motion: said up, seen left: wrong (1). 1 wrong: score 4.",
+        ),
+        (
+            "A: Said then up, seen then left: wrong (1). Said first up, seen first up: correct. 1 wrong. "
+            "B: Said nothing, seen grey background: wrong (1). 1 wrong. A is better.",
+            "A: first: said first up, seen first up: correct. then: said then up, seen then left: wrong (1). 1 wrong. "
+            "B: background: said nothing, seen grey background: wrong (1). 1 wrong. A is better.",
+        ),
+        (
+            "Said stays, seen vanishes late: wrong (1). Said star, seen star: correct. Broken grammar: wrong (2). 2 wrong.",
+            "shape: said star, seen star: correct. event: said stays, seen vanishes late: wrong (1). "
+            "Broken grammar: wrong (2). 2 wrong.",
+        ),
+        ("Off topic. Score 1.", "Off topic. Score 1."),
+    ],
+)
+def test_rationales_name_the_facts_in_a_fixed_order(told, taught):
+    assert in_fixed_order(told, VOCABULARY) == taught
+
+
+def test_claims_are_read_without_a_video(learner):
+    from training.rows import Example, encode_claims
+
+    item = Item(Video("s"), "What?", ("A red star.",))
+    reasoning = "colour: said red, seen blue: wrong (1). shape: said nothing, seen star: wrong (2). 2 wrong: score 3."
+    example = Example(item, Judgment(item.id, "target", "world", "scored", score=3, reasoning=reasoning))
+    row = encode_claims(learner.processor, learner.rule, example)
+    told = learner.processor.tokenizer.decode(row.ids[row.labels != -100][:-1])
+    assert told == "colour: said red. shape: said nothing."
+    assert (row.types == 0).all()
+
+
 def test_a_short_fit_lowers_the_loss(world, learner, fitted):
     from training.stages import run_dense, run_judge
 
@@ -166,7 +210,7 @@ def test_stages_that_are_there_are_not_made_again_and_one_made_again_is_the_same
     assert [line.split(":")[1] for line in told[:3]] == [" is there already"] * 3
     again = load_file(fitted / "judge" / "model.safetensors")
     assert all((again[name] == weights["judge"][name]).all() for name in again)
-    tower = {name for name in again if ".visual." in name}
+    tower = {name for name in again if "visual." in name}
     assert tower and all((again[name] == weights["dense"][name]).all() for name in tower)  # frozen after dense
     assert any((weights["base"][name] != weights["dense"][name]).any() for name in tower)
 

@@ -93,6 +93,10 @@ def _ship(arguments: argparse.Namespace) -> int:
     from training.presets import load_preset
     from training.ship import ship
 
+    if not arguments.figures.exists():
+        raise InputError(
+            f"--figures: got {arguments.figures}, which is not there; run python -m training evaluate --out."
+        )
     figures = json.loads(arguments.figures.read_text(encoding="utf-8"))
     print(ship(arguments.fitted, load_preset(arguments.preset), figures, arguments.out))
     return 0

@@ -29,7 +29,7 @@ def make_base(folder: Path, preset: Preset, texts: Sequence[str], fixed: Sequenc
     wording changed is read piece by piece instead.
     """
     from tokenizers import AddedToken
-    from transformers import AutoProcessor
+    from transformers import AutoConfig, AutoProcessor
 
     make_checkpoint(
         folder,
@@ -39,6 +39,9 @@ def make_base(folder: Path, preset: Preset, texts: Sequence[str], fixed: Sequenc
         embeddings=preset.sizes["vocabulary"] + len(QWEN_SPECIAL) + len(fixed),
         **preset.sizes,
     )
+    config = AutoConfig.from_pretrained(folder)
+    config.text_config.rope_parameters["rope_theta"] = preset.rope_theta
+    config.save_pretrained(folder)
     processor = AutoProcessor.from_pretrained(folder)
     processor.tokenizer.add_tokens([AddedToken(line, normalized=False, special=False) for line in fixed])
     processor.save_pretrained(folder)

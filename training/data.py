@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from training.clips import load_frames
+from training.rationales import in_fixed_order
 from training.rows import Example, by_video, read_examples
 from workbench.errors import InputError
 from workbench.schema import VideoPolicy
@@ -24,8 +25,8 @@ class World:
 
     @cached_property
     def examples(self) -> Mapping[str, list[Example]]:
-        """Every row, by the sha256 of its video."""
-        return by_video(read_examples(self.folder))
+        """Every row, by the sha256 of its video, its rationale in fixed order."""
+        return by_video([_in_fixed_order(example, self.vocabulary) for example in read_examples(self.folder)])
 
     @cached_property
     def facts(self) -> Mapping[str, Mapping[str, Any]]:
@@ -48,6 +49,11 @@ class World:
         item = self.examples[video][0].item
         assert item.video is not None and item.video.path is not None
         return load_frames(replace(item.video, path=str(self.folder / item.video.path)), self.policy, self.cache)
+
+
+def _in_fixed_order(example: Example, vocabulary: Mapping[str, Sequence[str]]) -> Example:
+    reasoning = in_fixed_order(example.target.reasoning or "", vocabulary)
+    return example._replace(target=replace(example.target, reasoning=reasoning or None))
 
 
 def _read(path: Path) -> str:

@@ -1,6 +1,7 @@
 """From (Item, Judgment) to the token ids a judge learns from: rendered by the very functions that inference uses."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,7 +16,9 @@ from workbench.replies import Verdict, write_reply
 from workbench.schema import Item, Judgment, Record
 from workbench.video.frames import Frames
 
-READING = "Describe the video."  # what the language stage asks
+# What the language stage asks for, and how a rationale states what a response claims.
+DESCRIBE, LIST_CLAIMS = "Describe the video.", "Claims of:"
+CLAIM = re.compile(r"(\w+: said [^,:]+), seen")
 
 
 class Example(NamedTuple):
@@ -89,8 +92,15 @@ def encode_example(
     return encode_chat(processor, chat, rule, video=clip.inputs, reply=reply)
 
 
-def encode_reading(processor: Any, rule: RopeRule | None, example: Example, clip: Clip) -> Encoded:
-    """The language stage's row: a short request, and the scene's description as the reply."""
+def encode_description(processor: Any, rule: RopeRule | None, example: Example, clip: Clip) -> Encoded:
+    """A short request with the video, and the scene's description as the reply: teaches to look."""
     assert example.item.description is not None
-    chat = Chat(system="", frames=clip.frames, text=READING)
+    chat = Chat(system="", frames=clip.frames, text=DESCRIBE)
     return encode_chat(processor, chat, rule, video=clip.inputs, reply=example.item.description)
+
+
+def encode_claims(processor: Any, rule: RopeRule | None, example: Example) -> Encoded:
+    """A response without any video, and what it claims as the reply, as the target's reasoning takes it in turn."""
+    claims = [f"{claim}." for claim in CLAIM.findall(example.target.reasoning or "")]
+    chat = Chat(system="", frames=None, text=f"{LIST_CLAIMS}\n{example.item.responses[0]}")
+    return encode_chat(processor, chat, rule, reply=" ".join(claims))

@@ -72,7 +72,9 @@ def target_loss(
     positions = pad_sequence([pack.positions.T for pack in packs], batch_first=True).permute(2, 0, 1)
     embeds = model.get_input_embeddings()(ids)
     slots = (types == 2).unsqueeze(-1).expand_as(embeds)
-    embeds = embeds.masked_scatter(slots, torch.cat(list(features)).to(embeds.dtype))
+    merged = [each for pack, each in zip(packs, features, strict=True) if (pack.types == 2).any()]
+    if merged:
+        embeds = embeds.masked_scatter(slots, torch.cat(merged).to(embeds.dtype))
     hidden = model.model.language_model(
         inputs_embeds=embeds,
         position_ids=positions,

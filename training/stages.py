@@ -11,7 +11,7 @@ from training.data import World
 from training.dense import DenseHeads, dense_labels, dense_loss, outputs
 from training.loop import Place, train
 from training.presets import Stage
-from training.rows import Clip, Example, encode_example, encode_reading
+from training.rows import Clip, Example, encode_claims, encode_description, encode_example
 from training.sft import pack, target_loss, vision_features
 from workbench.backends.encoding import Encoded, video_inputs
 from workbench.backends.positions import RopeRule, rope_rule
@@ -62,13 +62,28 @@ def _labels(world: World, video: str, clip: Clip, merge: int) -> dict[str, torch
 
 
 def run_language(learner: Learner, world: World, plan: Stage, seed: int) -> list[float]:
-    """Train the language model to describe the whole scene; the losses of all steps."""
+    """Train the language model to describe the scene and to read responses, a task a step; the losses of all steps.
+
+    Reading is learned apart, on short rows without video: a judge that has not learned it looks at the video alone and
+    scores every response alike.
+    """
     clips = learner.clips(world)
 
-    def rows_of(rng: random.Random, video: str) -> list[Encoded]:
-        return [encode_reading(learner.processor, learner.rule, rng.choice(world.examples[video]), clips[video])]
+    def describe(rng: random.Random, video: str) -> list[Encoded]:
+        example = rng.choice(world.examples[video])
+        return [encode_description(learner.processor, learner.rule, example, clips[video])]
 
-    return _run_rows(learner, world, plan, seed, clips, lambda rng: rows_of)
+    def claims(rng: random.Random, video: str) -> list[Encoded]:
+        rated = [example for example in world.examples[video] if example.item.kind == "pointwise"]
+        chosen = rng.sample(rated, min(plan.rows, len(rated)))
+        return [encode_claims(learner.processor, learner.rule, example) for example in chosen]
+
+    tasks = {"describe": describe, "claims": claims}
+    return _run_rows(learner, world, plan, seed, clips, lambda rng: tasks[_draw(rng, plan.mix)])
+
+
+def _draw(rng: random.Random, mix: Mapping[str, float]) -> str:
+    return rng.choices(list(mix), list(mix.values()))[0]
 
 
 def run_judge(learner: Learner, world: World, plan: Stage, seed: int) -> list[float]:
@@ -77,8 +92,7 @@ def run_judge(learner: Learner, world: World, plan: Stage, seed: int) -> list[fl
     prompts = {(name, shown): load_prompt(name, reference=shown) for name in plan.mix for shown in (False, True)}
 
     def task(rng: random.Random):
-        name = rng.choices(list(plan.mix), list(plan.mix.values()))[0]
-        prompt = prompts[name, rng.random() < REFERENCE_SHARE]
+        prompt = prompts[_draw(rng, plan.mix), rng.random() < REFERENCE_SHARE]
         return partial(_judge_rows, learner, world, clips, prompt, plan.rows)
 
     return _run_rows(learner, world, plan, seed, clips, task)
