@@ -103,7 +103,7 @@ def _prompt_options(group: Any) -> None:
     group.add_argument("--criterion", action="append", metavar="NAME[:WEIGHT]=TEXT",
                        help="a criterion scored by itself; repeat it for several")  # fmt: skip
     group.add_argument("--samples", type=_positive, default=1, metavar="K",
-                       help="verdicts for each request (default: %(default)s)")  # fmt: skip
+                       help="verdicts for each request, alike at temperature 0 (default: %(default)s)")  # fmt: skip
     group.add_argument("--orders", choices=("both", "given"), default="both",
                        help="orders that responses are shown in (default: %(default)s)")  # fmt: skip
     group.add_argument("--no-video", action="store_true", help="control: the judge is not shown the video")

@@ -234,18 +234,21 @@ def _place_video(processor: Any, skeleton: str, video: VideoInputs | None) -> st
 
 
 def tokenize(tokenizer: Any, skeleton: str, texts: "Mapping[str, str]") -> list[int]:
-    """Token ids of `skeleton` with each mark replaced by its text, in which special tokens are only characters."""
+    """Token ids of `skeleton` with each mark replaced by its text, in which special tokens are only characters.
+
+    `verbose=False`: a text too long for the model is refused later, by name; the tokenizer need not warn of it.
+    """
     special = _special_pattern(tuple(_special_tokens(tokenizer)))
     whole = _fill(skeleton, texts)
     if special.findall(whole) == special.findall(skeleton):
-        return tokenizer(whole, add_special_tokens=False)["input_ids"]
+        return tokenizer(whole, add_special_tokens=False, verbose=False)["input_ids"]
     ids: list[int] = []
     for piece in special.split(skeleton):
         if special.fullmatch(piece):
             ids.append(tokenizer.convert_tokens_to_ids(piece))
         elif piece:
             text = _fill(piece, texts)
-            ids += tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"]
+            ids += tokenizer(text, add_special_tokens=False, split_special_tokens=True, verbose=False)["input_ids"]
     return ids
 
 
