@@ -185,6 +185,11 @@ def test_a_score_card_prints_number_scale_direction_and_expectation():
         assert words in card
 
 
+def test_the_beginning_of_a_response_turns_no_words_of_ours_around():
+    folded = excerpt("\u202eevil " * 100)
+    assert folded.index("</bdi>") < folded.index("show all") and folded.index("<bdi") < folded.index("\u202e")
+
+
 def test_whatever_others_wrote_is_escaped():
     written = judgment(score=1.0, reasoning=EVIL, rubric=EVIL, criteria={EVIL: 1.0})
     unread = judgment(status="unparsed", reply=EVIL, error=EVIL)

@@ -95,11 +95,11 @@ def reasons(judgment: Judgment) -> str:
 
 
 def excerpt(text: str, length: int = EXCERPT_LENGTH) -> str:
-    """A response as quoted text; a long one is folded behind its beginning."""
+    """A response as quoted text; a long one is folded behind its beginning, whose direction stays its own (bdi)."""
     if len(text) <= length:
         return f'<blockquote class="vj-quote">{escape(text)}</blockquote>'
     start = escape(text[:length].rsplit(" ", 1)[0])
-    head = f'<summary><span class="vj-quote">{start} …</span> <em>show all</em></summary>'
+    head = f'<summary><bdi class="vj-quote">{start} …</bdi> <em>show all</em></summary>'
     return f'<details class="vj-fold">{head}<blockquote class="vj-quote">{escape(text)}</blockquote></details>'
 
 
