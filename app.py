@@ -8,6 +8,7 @@ from pathlib import Path
 
 import gradio as gr
 
+from bootstrap import tab as bootstrap_tab
 from workbench import tab as judge_tab
 from workbench.page.theme import launch_look
 from workbench.page.upload import UPLOAD_LIMITS
@@ -21,8 +22,11 @@ def build(runs: Path) -> gr.Blocks:
     """The page with all its tabs; verdicts are written under `runs`."""
     with gr.Blocks(title=TITLE, analytics_enabled=False) as page:
         gr.HTML(HEADER)
-        with gr.Tabs(), gr.Tab("Judge", id="judge"):
-            judge_tab.build(runs)
+        with gr.Tabs():
+            with gr.Tab("Judge", id="judge"):
+                judge_tab.build(runs)
+            with gr.Tab("Bootstrap", id="bootstrap") as tab:
+                bootstrap_tab.build(runs, tab)
     return page
 
 

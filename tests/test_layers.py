@@ -16,7 +16,8 @@ MAY_IMPORT = {
     "analysis": {"workbench", "analysis"},
     "spaces_config": {"workbench", "spaces_config"},
 }
-PAGE = {"app.py", "workbench/tab.py", "workbench/runs_tab.py", "bootstrap/tab.py", "training/tab.py", "analysis/tab.py"}
+PAGE = {"app.py", *(f"{room}/tab.py" for room in ("workbench", "bootstrap", "training", "analysis"))}
+PAGE |= {"workbench/runs_tab.py", "bootstrap/tab_panels.py"}
 FILES = [path for room in ROOMS for path in sorted((ROOT / room).rglob("*.py"))]
 
 

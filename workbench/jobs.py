@@ -17,7 +17,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -47,8 +47,8 @@ class Job(NamedTuple):
 def start(command: Sequence[str], folder: Path) -> Job:
     """Start a command, in a session of its own, as the one that works on a run folder; resuming is starting again.
 
-    `command` are words after "python", run from the workbench's root with this Python. Raises StoreError where a
-    process is at work already.
+    `command` are words after "python", run by this Python in this process's working directory, so that paths lead where
+    they lead here. Raises StoreError where a process is at work already.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "log.txt").open("ab") as log:
@@ -57,8 +57,9 @@ def start(command: Sequence[str], folder: Path) -> Job:
         shown = shlex.join(["python", *command])
         log.write(f"\n$ {shown}\n".encode())
         log.flush()
-        process = subprocess.Popen([sys.executable, *command], cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log,
-                                   stderr=log, start_new_session=True)  # fmt: skip
+        paths = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+        process = subprocess.Popen([sys.executable, *command], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                   start_new_session=True, env={**os.environ, "PYTHONPATH": paths})  # fmt: skip
     _change(folder, command=shown, pid=process.pid, returncode=None, stopped=False, started=utc_now())
     threading.Thread(target=_note_end, args=(process, folder), daemon=True).start()
     return find(folder)
@@ -93,7 +94,11 @@ def _state(alive: bool, record: Mapping[str, Any], status: Mapping[str, Any]) ->
 
 def list_jobs(root: Path) -> list[Job]:
     """Every run folder directly under `root`, the last one started first."""
-    folders = [path for path in root.glob("*/") if (path / "run.json").exists() or (path / "job.json").exists()]
+    return find_all(path for path in root.glob("*/") if (path / "run.json").exists() or (path / "job.json").exists())
+
+
+def find_all(folders: Iterable[Path]) -> list[Job]:
+    """The jobs of these run folders, the last one started first."""
     return [find(folder) for folder in sorted(folders, key=_began, reverse=True)]
 
 

@@ -1,9 +1,11 @@
 """Uploads: opened within limits before anything else, and given a copy to play where browsers need one."""
 
+import shutil
 import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
+from workbench.errors import VideoError
 from workbench.video import VideoInfo, VideoLimits, is_browser_playable, make_preview, probe
 
 UPLOAD_LIMITS = VideoLimits()
@@ -26,6 +28,23 @@ def accept_upload(path: str) -> Upload:
         make_preview(path, out, limits=UPLOAD_LIMITS)
     said = "Browsers do not play this kind of file, so the player shows a copy; the judge reads your original."
     return Upload(str(out), f"{describe(info)} {said}")
+
+
+def copy_to_show(path: str, sha256: str) -> Upload:
+    """A file of this machine for the player: always a copy, since the page hands out no other folder's files.
+
+    Raises VideoError when it is no video or not the one with that content.
+    """
+    info = probe(path, UPLOAD_LIMITS)
+    if info.sha256 != sha256:
+        raise VideoError(f"{Path(path).name}: the file changed since the run was made, so it is not shown.")
+    upload = accept_upload(path)
+    if upload.playable == path:
+        out = _preview_path(info)
+        if not out.exists():
+            shutil.copyfile(path, out)
+        upload = upload._replace(playable=str(out))
+    return upload
 
 
 def _preview_path(info: VideoInfo) -> Path:

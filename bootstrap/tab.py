@@ -1,0 +1,217 @@
+"""The Bootstrap tab: start or resume a run, watch it, look through its examples, export. It only lays out and shows."""
+
+import random
+from functools import partial
+from pathlib import Path
+
+import gradio as gr
+
+from bootstrap.attempts import finished_lines
+from bootstrap.browse import Filters, Outcome, examples_of, kinds_of, load_sets, rounds_of
+from bootstrap.example_card import set_card
+from bootstrap.exports import Format
+from bootstrap.figures import funnel_figure, matrix_figure
+from bootstrap.live import live_figures, status_card
+from bootstrap.marks import mark_example, read_marks
+from bootstrap.run_files import export_dataset, seed_clip
+from bootstrap.run_form import bootstrap_jobs, chosen_folder, resume_run, run_label, start_run
+from bootstrap.tab_panels import (
+    Browser,
+    StartForm,
+    Watch,
+    browse_panel,
+    command_box,
+    export_panel,
+    read_run_form,
+    start_panel,
+    watch_panel,
+)
+from bootstrap.tab_texts import NO_EXAMPLE, NO_RUN
+from workbench import jobs
+from workbench.errors import WorkbenchError
+from workbench.page.show import error_note, note
+from workbench.page.verbatim import verbatim
+from workbench.store import Run
+
+QUIET = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+
+
+def build(runs: Path, tab: gr.Tab) -> None:
+    """Lay out the tab inside the Blocks at hand and wire it; `tab` is the one it is in, `runs` where its runs are."""
+    with gr.Row(equal_height=False):
+        with gr.Column(scale=5, min_width=300, elem_classes="vj-panel"):
+            form = start_panel(runs)
+        with gr.Column(scale=6, min_width=300):
+            watch = watch_panel(runs)
+    watch.funnel.render()
+    with gr.Column(visible=False, elem_classes="vj-browse", elem_id="vj-browse") as below:
+        browser = browse_panel()
+        export = export_panel()
+    _wire_start(form, watch, runs)
+    _wire_browser(_wire_watch(watch, below, browser, runs, tab), watch, browser, runs)
+    export.start.click(partial(_export_now, runs), [watch.run, export.form], [export.told, export.archive],
+                       show_progress="minimal", api_visibility="private")  # fmt: skip
+
+
+# -- starting
+
+
+def _wire_start(form: StartForm, watch: Watch, runs: Path) -> None:
+    def command(*values) -> str:
+        return command_box(read_run_form(*values), runs)
+
+    def begin(*values):
+        try:
+            job = start_run(read_run_form(*values), runs)
+        except WorkbenchError as error:
+            return {form.message: error_note(error)}
+        return {
+            form.message: note("Started. It goes on when you close this page."),
+            watch.run: with_runs(runs, job.folder.name),
+        }
+
+    gr.on(
+        [field.change for field in form.inputs], command, form.inputs, form.command, trigger_mode="always_last", **QUIET
+    )
+    gr.on(
+        [form.start.click, form.seeds.submit, form.name.submit], begin, form.inputs, [form.message, watch.run], **QUIET
+    )
+
+
+def with_runs(runs: Path, chosen: str | None):
+    """The list of runs, with one of them chosen: the last one started when that one is not there."""
+    found = bootstrap_jobs(runs)
+    names = [job.folder.name for job in found]
+    value = chosen if chosen in names else next(iter(names), None)
+    return gr.update(choices=[(run_label(job), job.folder.name) for job in found], value=value, visible=bool(found))
+
+
+# -- watching
+
+
+def _wire_watch(watch: Watch, below: gr.Column, browser: Browser, runs: Path, tab: gr.Tab) -> list:
+    """Gives the events after which there may be examples to show."""
+    outputs = [watch.status, watch.stop, watch.resume, watch.funnel, watch.matrix, watch.seen, watch.timer,
+               below]  # fmt: skip
+
+    def show(name: str | None, seen) -> dict:
+        if not name:
+            return {watch.status: NO_RUN}
+        job = jobs.find(chosen_folder(runs, name))
+        given = {
+            watch.status: status_card(job),
+            watch.stop: gr.update(visible=job.alive, interactive=True),
+            watch.resume: gr.update(visible=job.state in ("stopped", "failed")),
+            watch.timer: gr.Timer(active=job.alive),
+        }
+        size = sets_size(job.folder)
+        if (name, size) != seen:
+            given |= {watch.seen: (name, size), below: gr.update(visible=bool(size))} | figures(job.folder, size)
+        return given
+
+    def figures(folder: Path, size: int) -> dict:
+        if not size:
+            return {watch.funnel: gr.update(visible=False), watch.matrix: gr.update(visible=False)}
+        funnel, matrix = live_figures(finished_lines(Run.open(folder)))
+        return {watch.funnel: gr.update(value=funnel_figure(funnel), visible=True),
+                watch.matrix: gr.update(value=matrix_figure(matrix), visible=True)}  # fmt: skip
+
+    def act(action, name: str):
+        try:
+            action(chosen_folder(runs, name))
+        except WorkbenchError as error:
+            return error_note(error)
+        return ""
+
+    asked = {"fn": show, "inputs": [watch.run, watch.seen], "outputs": outputs, **QUIET}
+    shown = [watch.run.change(lambda: (None, None), None, [watch.seen, browser.place], **QUIET).then(**asked),
+             watch.timer.tick(**asked)]  # fmt: skip
+    # A change of the run follows, unless it is the one that is shown already.
+    tab.select(partial(with_runs, runs), watch.run, watch.run, **QUIET).then(**asked)
+    for button, action in ((watch.stop, jobs.stop), (watch.resume, resume_run)):
+        acted = button.click(
+            partial(act, action), watch.run, watch.message, show_progress="minimal", api_visibility="private"
+        )
+        acted.then(**asked)
+    return shown
+
+
+def sets_size(folder: Path) -> int:
+    """How much of a run is finished, in bytes of its sets.jsonl: what tells whether figures are out of date."""
+    path = folder / "sets.jsonl"
+    return path.stat().st_size if path.exists() else 0
+
+
+# -- browsing
+
+
+def _wire_browser(shown: list, watch: Watch, browser: Browser, runs: Path) -> None:
+    def first(place: int, count: int) -> int:
+        return 0
+
+    def show(move, name: str | None, place: int | None, *filters) -> dict:
+        if not name:
+            return {browser.count: ""}
+        folder = chosen_folder(runs, name)
+        marks = read_marks(folder)
+        found = examples_of(load_sets(folder), Filters(*filters), marks)
+        if not found:
+            return {browser.count: "", browser.card: NO_EXAMPLE, browser.player: gr.update(value=None, visible=False),
+                    browser.clip_note: "", browser.place: 0, browser.mark_note: ""}  # fmt: skip
+        place = move(place or 0, len(found)) % len(found)
+        return {browser.place: place, browser.card: set_card(found[place], marks), browser.mark_note: "",
+                browser.count: f'<p class="vj-sub">Example {place + 1:,} of {len(found):,}</p>',
+                **clip(folder, found[place].rated_set.seed)}  # fmt: skip
+
+    def clip(folder: Path, seed) -> dict:
+        try:
+            upload = seed_clip(folder, seed)
+        except WorkbenchError as error:
+            return {browser.player: gr.update(value=None, visible=False), browser.clip_note: error_note(error)}
+        return {browser.player: gr.update(value=upload.playable, visible=True), browser.clip_note: ""}
+
+    def fill(name: str | None, place: int | None, rating: int, round: int, outcome: Outcome, kind: str) -> dict:
+        """The first example of a run that shows none yet, and the choices that it offers."""
+        sets = load_sets(chosen_folder(runs, name)) if name and place is None else ()
+        if not sets:
+            return {browser.count: gr.skip()}
+        rounds = [("All", 0), *((str(round), round) for round in rounds_of(sets))]
+        kinds = [("All", ""), *((kind, kind) for kind in kinds_of(sets))]
+        offered = {browser.round: gr.update(choices=rounds, value=0), browser.kind: gr.update(choices=kinds, value="")}
+        return offered | show(first, name, 0, rating, 0, outcome, "")
+
+    def mark(name: str, place: int, who: str, deserves: int | None, reason: str, *filters) -> dict:
+        folder = chosen_folder(runs, name)
+        marks = read_marks(folder)
+        found = examples_of(load_sets(folder), Filters(*filters), marks)
+        try:
+            judgment = mark_example(folder, found[place], who or "", deserves, reason or "")
+        except WorkbenchError as error:
+            return {browser.mark_note: error_note(error)}
+        said = "wrong" if judgment.score != found[place].rating else "right"
+        return {browser.mark_note: note(f"Saved: {said}, in marks.jsonl of the run."), browser.deserves: None,
+                browser.reason: "", browser.card: set_card(found[place], read_marks(folder))}  # fmt: skip
+
+    asked = [watch.run, browser.place, *browser.filters]
+    moves = [(browser.before, lambda place, count: place - 1), (browser.after, lambda place, count: place + 1),
+             (browser.other, lambda place, count: random.randrange(count))]  # fmt: skip
+    for button, move in moves:
+        button.click(partial(show, move), asked, browser.shown, **QUIET)
+    gr.on([field.input for field in browser.filters], partial(show, first), asked, browser.shown, **QUIET)
+    for event in shown:
+        event.then(fill, asked, [*browser.shown, browser.round, browser.kind], **QUIET)
+    marked = [browser.mark_note, browser.deserves, browser.reason, browser.card]
+    browser.mark.click(mark, [watch.run, browser.place, browser.who, browser.deserves, browser.reason, *browser.filters],
+                       marked, **QUIET)  # fmt: skip
+
+
+# -- exporting
+
+
+def _export_now(runs: Path, name: str, form: Format):
+    try:
+        exported = export_dataset(chosen_folder(runs, name), form)
+    except WorkbenchError as error:
+        return error_note(error), gr.update(visible=False)
+    told = exported.told + verbatim("The command that does the same", exported.command)
+    return told, gr.update(value=str(exported.archive), visible=True)
