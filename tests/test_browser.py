@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from bootstrap.__main__ import main as make_bootstrap
+from bootstrap.marks import read_marks
 from tests.clips import Clip
 from tests.server import ROOT, serving
 from workbench.page.examples import load_examples
@@ -30,6 +32,8 @@ def served(tmp_path_factory):
     Clip(size=(256, 144)).write(folder / "clip.mp4")
     Clip(codec="mpeg4", size=(256, 144)).write(folder / "old.avi")
     (folder / "notes.mp4").write_text("this is a text file")
+    world = ["--scenes=4", "--split=train", "--setting=core", "--objects-max=1", "--seconds-min=1", "--seconds-max=1.5"]
+    assert make_bootstrap(["world", f"--out={folder / 'world'}", *world]) == 0
     with serving(folder) as (address, judge):
         yield address, judge, folder
 
@@ -328,6 +332,45 @@ def test_every_control_has_a_name(reader):
     reader.ready("A circle moves.")
     reader.ask()
     assert reader.page.evaluate(UNNAMED) == []
+
+
+def test_a_bootstrap_run_is_started_watched_browsed_marked_and_exported(reader):
+    page = reader.page
+    page.get_by_role("tab", name="Bootstrap").click()
+    page.wait_for_selector("text=No run yet")
+    reader.keep("bootstrap-empty")
+    page.click("#vj-boot-start")
+    page.wait_for_selector("#vj-boot-message >> text=name the seeds")
+    page.fill("#vj-boot-seeds textarea", "world")
+    page.get_by_label("Name", exact=True).fill("first")
+    page.wait_for_selector("#vj-boot-command >> text=--seeds=world")
+    page.click("#vj-boot-start")
+    page.wait_for_selector("#vj-boot-status >> text=Done")
+    page.wait_for_selector(".vj-figure .heatmap-label")
+    page.wait_for_selector("#vj-boot-card .vj-set")
+    page.locator("#vj-boot-rating").get_by_label("3", exact=True).check()
+    page.wait_for_selector("#vj-boot-card .vj-picked >> text=attempt")
+    page.wait_for_function("document.querySelector('#vj-boot-player video')?.videoWidth > 0")
+    first = page.inner_html("#vj-boot-card")
+    page.click("#vj-boot-after")
+    page.wait_for_selector("#vj-boot-count >> text=Example 2 of")
+    assert page.inner_html("#vj-boot-card") != first  # another set, or another attempt picked out
+    page.get_by_text("Is this example wrong?").click()
+    page.locator("#vj-boot-deserves").get_by_label("1", exact=True).check()
+    page.click("#vj-boot-mark")
+    page.wait_for_selector("#vj-boot-card .vj-mark >> text=reader says 1 (wrong)")
+    assert sum(map(len, read_marks(reader.folder / "runs" / "first").values())) == 1
+    page.click("#vj-boot-export")
+    page.wait_for_selector("#vj-boot-exported >> text=complete sets")
+    with page.expect_download() as download:
+        page.click("#vj-boot-archive")
+    assert Path(download.value.path()).stat().st_size > 1000
+    reader.keep("bootstrap")
+    assert page.evaluate(UNNAMED) == [] and reader.asked_elsewhere == []
+    page.fill("#vj-boot-seeds textarea", "/no/such/place")
+    page.click("#vj-boot-start")
+    page.wait_for_selector("#vj-boot-message .vj-note.error >> text=is not there")
+    page.get_by_role("tab", name="Judge").click()
 
 
 SCREENS = [(400, True), *(pytest.param(*screen, marks=pytest.mark.slow)
