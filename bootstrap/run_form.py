@@ -66,7 +66,7 @@ def start_run(form: RunForm, runs: Path) -> Job:
         if spec.partition(":")[0] != "world":
             check_spec(spec)
     folder = named_folder(form.name, runs)
-    if folder.exists():
+    if (folder / "run.json").exists() or jobs.find(folder).alive:
         raise InputError(
             f"name: a run {folder.name!r} is there already; choose it above to resume it, or name another."
         )
@@ -134,6 +134,8 @@ def bootstrap_jobs(runs: Path) -> list[Job]:
 def run_label(job: Job) -> str:
     """A run in a list: its name and how it stands."""
     done, total = job.status.get("done", 0), job.status.get("total", 0)
+    if job.alive:  # its counts change while they are read
+        return f"{job.folder.name} · running"
     return f"{job.folder.name} · {job.state}" + (f" · {done:,} of {total:,}" if total else "")
 
 

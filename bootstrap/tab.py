@@ -30,7 +30,7 @@ from bootstrap.tab_texts import NO_EXAMPLE, NO_RUN
 from workbench import jobs
 from workbench.errors import WorkbenchError
 from workbench.page.show import error_note, note
-from workbench.page.verbatim import verbatim
+from workbench.page.verbatim import verbatim_command
 from workbench.store import Run
 
 QUIET = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
@@ -92,7 +92,7 @@ def with_runs(runs: Path, chosen: str | None):
 def _wire_watch(watch: Watch, below: gr.Column, browser: Browser, runs: Path, tab: gr.Tab) -> list:
     """Gives the events after which there may be examples to show."""
     outputs = [watch.status, watch.stop, watch.resume, watch.funnel, watch.matrix, watch.seen, watch.timer,
-               below]  # fmt: skip
+               below, watch.run]  # fmt: skip
 
     def show(name: str | None, seen) -> dict:
         if not name:
@@ -104,6 +104,8 @@ def _wire_watch(watch: Watch, below: gr.Column, browser: Browser, runs: Path, ta
             watch.resume: gr.update(visible=job.state in ("stopped", "failed")),
             watch.timer: gr.Timer(active=job.alive),
         }
+        if not job.alive:  # the list says how each stands
+            given[watch.run] = with_runs(runs, name)
         size = sets_size(job.folder)
         if (name, size) != seen:
             given |= {watch.seen: (name, size), below: gr.update(visible=bool(size))} | figures(job.folder, size)
@@ -213,5 +215,5 @@ def _export_now(runs: Path, name: str, form: Format):
         exported = export_dataset(chosen_folder(runs, name), form)
     except WorkbenchError as error:
         return error_note(error), gr.update(visible=False)
-    told = exported.told + verbatim("The command that does the same", exported.command)
+    told = exported.told + verbatim_command("The command that does the same", exported.command)
     return told, gr.update(value=str(exported.archive), visible=True)

@@ -11,7 +11,7 @@ from bootstrap.loop import ALPHA, ROUNDS
 from bootstrap.run_form import RunForm, shown_command
 from bootstrap.tab_texts import NO_RUN, OUTCOME_WORDS, WHAT_IT_IS
 from workbench.backends.presets import PRESETS
-from workbench.page.verbatim import COPY_SCRIPT, verbatim
+from workbench.page.verbatim import COPY_SCRIPT, verbatim_command
 
 POLL_SECONDS = 2.0
 GENERATORS = ["world:miss=0.2", *PRESETS]
@@ -98,7 +98,7 @@ def read_run_form(*values: Any) -> RunForm:
 
 def command_box(form: RunForm, runs: Path) -> str:
     """The command that a form comes to, as HTML."""
-    return verbatim("The command that this comes to", shown_command(form, runs))
+    return verbatim_command("The command that this comes to", shown_command(form, runs))
 
 
 def start_panel(runs: Path) -> StartForm:

@@ -27,7 +27,7 @@ from workbench.page.resident import ResidentJudge
 from workbench.page.stages import Finished, Stage, stages_of
 from workbench.page.stop_requests import StopRequests
 from workbench.page.upload import accept_upload
-from workbench.page.verbatim import verbatim
+from workbench.page.verbatim import verbatim, verbatim_command
 from workbench.page.verdict import Stopped, judge_form
 from workbench.page.verdict_card import excerpt, pair_card, ranking_card, score_card
 from workbench.prompts import load_prompt
@@ -204,6 +204,7 @@ def test_whatever_others_wrote_is_escaped():
         show.error_note(InputError(EVIL)),
         show.working(EVIL, 1.0),
         verbatim(EVIL, EVIL),
+        verbatim_command(EVIL, EVIL),
     ]
     for card in cards:
         assert "<img" not in card and "&lt;img" in card

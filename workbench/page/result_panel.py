@@ -9,7 +9,7 @@ import gradio as gr
 from workbench.page import show
 from workbench.page.frame_strip import SEEK_SCRIPT, frame_strip
 from workbench.page.receipt import receipt_table, verdict_json
-from workbench.page.verbatim import COPY_SCRIPT, verbatim
+from workbench.page.verbatim import COPY_SCRIPT, verbatim, verbatim_command
 from workbench.page.verdict import PageVerdict
 
 
@@ -88,7 +88,7 @@ def with_verdict(panel: ResultPanel, verdict: PageVerdict) -> dict:
         panel.figure: gr.update(value=figure, visible=figure is not None),
         panel.frames: frame_strip(verdict.frames),
         panel.receipt: receipt_table(verdict.judgments, verdict.report, verdict.folder),
-        panel.command: verbatim("Repeats this verdict on the command line", verdict.command),
+        panel.command: verbatim_command("Repeats this verdict on the command line", verdict.command),
         panel.json: verbatim("Item and judgments", record),
         panel.download: gr.update(value=_as_file(record, verdict.folder.name)),
         panel.judged: verdict.form,

@@ -22,9 +22,18 @@ element.addEventListener('click', async (event) => {
 
 def verbatim(title: str, text: str) -> str:
     """HTML of a titled text; the text is escaped."""
+    return _figure(title, escape(text) or "(empty)")
+
+
+def verbatim_command(title: str, command: str) -> str:
+    """The same for a command, which breaks between its words and not after the dashes of an option."""
+    return _figure(title, " ".join(f'<span class="vj-word">{escape(word)}</span>' for word in command.split(" ")))
+
+
+def _figure(title: str, html: str) -> str:
     name = escape(title)
     return (
         f'<figure class="vj-verbatim"><figcaption>{name}'
         f'<button type="button" data-copy aria-label="Copy: {name}">Copy</button></figcaption>'
-        f'<pre class="vj-raw" tabindex="0" aria-label="{name}">{escape(text) or "(empty)"}</pre></figure>'
+        f'<pre class="vj-raw" tabindex="0" aria-label="{name}">{html}</pre></figure>'
     )
