@@ -34,6 +34,11 @@ class Example(NamedTuple):
         return self.attempt is None or self.attempt.accepted
 
     @property
+    def key(self) -> tuple[str, int, int]:
+        """Seed, target and round: what an example is known by while a run goes on and others come before it."""
+        return (self.rated_set.seed.id, self.rating, self.attempt.round if self.attempt else 0)
+
+    @property
     def kind(self) -> str:
         return self.rated_set.seed.tags.get("instruction_kind", "")
 
@@ -48,16 +53,23 @@ class Filters(NamedTuple):
 
 
 EVERYTHING = Filters()
+EXACT_BYTES = 200_000  # of sets.jsonl, some four hundred sets
 
 
-def load_sets(folder: Path) -> tuple[RatedSet, ...]:
-    """The finished sets of a run; read again only when the run has gone on."""
-    sets = folder / "sets.jsonl"
-    return _sets(folder, sets.stat().st_size) if sets.exists() else ()
+def load_sets(folder: Path, going_on: bool = False) -> tuple[RatedSet, ...]:
+    """The finished sets of a run; read again only when there are more, or many more for a large run that is going on:
+    ten thousand take some ten seconds to read."""
+    path = folder / "sets.jsonl"
+    if not path.exists():
+        return ()
+    stat = path.stat()
+    if going_on and stat.st_size > EXACT_BYTES:
+        return _sets(folder, stat.st_size - stat.st_size % 10 ** (len(str(stat.st_size)) - 1), 0)
+    return _sets(folder, stat.st_size, stat.st_mtime_ns)
 
 
 @lru_cache(maxsize=2)
-def _sets(folder: Path, size: int) -> tuple[RatedSet, ...]:
+def _sets(folder: Path, size: int, moment: int) -> tuple[RatedSet, ...]:
     return tuple(read_sets(Run.open(folder)))
 
 
@@ -85,6 +97,12 @@ def _passes(example: Example, filters: Filters, marked: Collection[str]) -> bool
     if filters.outcome == "marked":
         return example.item.id in marked
     return filters.outcome == "any" or example.accepted == (filters.outcome == "accepted")
+
+
+def neighbour(found: Sequence[Example], current: tuple | None, step: int) -> int:
+    """The place of the example `step` from the current one, round the ends; 0 where that is not among them."""
+    place = next((place for place, example in enumerate(found) if example.key == current), None)
+    return 0 if place is None else (place + step) % len(found)
 
 
 def kinds_of(sets: Sequence[RatedSet]) -> list[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import gradio as gr
 
 from bootstrap.attempts import finished_lines
-from bootstrap.browse import Filters, Outcome, examples_of, kinds_of, load_sets, rounds_of
+from bootstrap.browse import Filters, Outcome, examples_of, kinds_of, load_sets, neighbour, rounds_of
 from bootstrap.example_card import set_card
 from bootstrap.exports import Format
 from bootstrap.figures import funnel_figure, matrix_figure
@@ -92,7 +92,7 @@ def with_runs(runs: Path, chosen: str | None):
 def _wire_watch(watch: Watch, below: gr.Column, browser: Browser, runs: Path, tab: gr.Tab) -> list:
     """Gives the events after which there may be examples to show."""
     outputs = [watch.status, watch.stop, watch.resume, watch.funnel, watch.matrix, watch.seen, watch.timer,
-               below, watch.run]  # fmt: skip
+               below, watch.run, watch.message]  # fmt: skip
 
     def show(name: str | None, seen) -> dict:
         if not name:
@@ -114,7 +114,10 @@ def _wire_watch(watch: Watch, below: gr.Column, browser: Browser, runs: Path, ta
     def figures(folder: Path, size: int) -> dict:
         if not size:
             return {watch.funnel: gr.update(visible=False), watch.matrix: gr.update(visible=False)}
-        funnel, matrix = live_figures(finished_lines(Run.open(folder)))
+        try:
+            funnel, matrix = live_figures(finished_lines(Run.open(folder)))
+        except WorkbenchError as error:
+            return {watch.message: error_note(error)}
         return {watch.funnel: gr.update(value=funnel_figure(funnel), visible=True),
                 watch.matrix: gr.update(value=matrix_figure(matrix), visible=True)}  # fmt: skip
 
@@ -126,7 +129,7 @@ def _wire_watch(watch: Watch, below: gr.Column, browser: Browser, runs: Path, ta
         return ""
 
     asked = {"fn": show, "inputs": [watch.run, watch.seen], "outputs": outputs, **QUIET}
-    shown = [watch.run.change(lambda: (None, None), None, [watch.seen, browser.place], **QUIET).then(**asked),
+    shown = [watch.run.change(lambda: (None, None), None, [watch.seen, browser.current], **QUIET).then(**asked),
              watch.timer.tick(**asked)]  # fmt: skip
     # A change of the run follows, unless it is the one that is shown already.
     tab.select(partial(with_runs, runs), watch.run, watch.run, **QUIET).then(**asked)
@@ -148,22 +151,27 @@ def sets_size(folder: Path) -> int:
 
 
 def _wire_browser(shown: list, watch: Watch, browser: Browser, runs: Path) -> None:
-    def first(place: int, count: int) -> int:
-        return 0
-
-    def show(move, name: str | None, place: int | None, *filters) -> dict:
+    def show(step: int | None, name: str | None, current: tuple | None, *filters) -> dict:
+        """The example so many steps from the current one; a random one for None."""
         if not name:
             return {browser.count: ""}
         folder = chosen_folder(runs, name)
-        marks = read_marks(folder)
-        found = examples_of(load_sets(folder), Filters(*filters), marks)
+        try:
+            marks, sets = read_marks(folder), load_sets(folder, jobs.find(folder).alive)
+        except WorkbenchError as error:
+            return nothing(error_note(error))
+        found = examples_of(sets, Filters(*filters), marks)
         if not found:
-            return {browser.count: "", browser.card: NO_EXAMPLE, browser.player: gr.update(value=None, visible=False),
-                    browser.clip_note: "", browser.place: 0, browser.mark_note: ""}  # fmt: skip
-        place = move(place or 0, len(found)) % len(found)
-        return {browser.place: place, browser.card: set_card(found[place], marks), browser.mark_note: "",
+            return nothing(NO_EXAMPLE)
+        place = random.randrange(len(found)) if step is None else neighbour(found, current, step)
+        return {browser.current: found[place].key, browser.card: set_card(found[place], marks), browser.mark_note: "",
                 browser.count: f'<p class="vj-sub">Example {place + 1:,} of {len(found):,}</p>',
                 **clip(folder, found[place].rated_set.seed)}  # fmt: skip
+
+    def nothing(why: str) -> dict:
+        hidden = gr.update(value=None, visible=False)
+        return {browser.count: "", browser.card: why, browser.player: hidden, browser.clip_note: "",
+                browser.current: (), browser.mark_note: ""}  # fmt: skip
 
     def clip(folder: Path, seed) -> dict:
         try:
@@ -172,39 +180,41 @@ def _wire_browser(shown: list, watch: Watch, browser: Browser, runs: Path) -> No
             return {browser.player: gr.update(value=None, visible=False), browser.clip_note: error_note(error)}
         return {browser.player: gr.update(value=upload.playable, visible=True), browser.clip_note: ""}
 
-    def fill(name: str | None, place: int | None, rating: int, round: int, outcome: Outcome, kind: str) -> dict:
+    def fill(name: str | None, current: tuple | None, rating: int, round: int, outcome: Outcome, kind: str) -> dict:
         """The first example of a run that shows none yet, and the choices that it offers."""
-        sets = load_sets(chosen_folder(runs, name)) if name and place is None else ()
-        if not sets:
+        if not name or current is not None or not sets_size(chosen_folder(runs, name)):
             return {browser.count: gr.skip()}
+        shown = show(0, name, None, rating, 0, outcome, "")
+        sets = load_sets(chosen_folder(runs, name)) if shown[browser.current] else ()
         rounds = [("All", 0), *((str(round), round) for round in rounds_of(sets))]
         kinds = [("All", ""), *((kind, kind) for kind in kinds_of(sets))]
         offered = {browser.round: gr.update(choices=rounds, value=0), browser.kind: gr.update(choices=kinds, value="")}
-        return offered | show(first, name, 0, rating, 0, outcome, "")
+        return offered | shown
 
-    def mark(name: str, place: int, who: str, deserves: int | None, reason: str, *filters) -> dict:
+    def mark(name: str, current: tuple, who: str, deserves: int | None, reason: str) -> dict:
         folder = chosen_folder(runs, name)
-        marks = read_marks(folder)
-        found = examples_of(load_sets(folder), Filters(*filters), marks)
+        sets = load_sets(folder, jobs.find(folder).alive)
+        example = next((one for one in examples_of(sets) if one.key == current), None)
+        if example is None:
+            return {browser.mark_note: note("Choose an example first.", "warn")}
         try:
-            judgment = mark_example(folder, found[place], who or "", deserves, reason or "")
+            judgment = mark_example(folder, example, who or "", deserves, reason or "")
         except WorkbenchError as error:
             return {browser.mark_note: error_note(error)}
-        said = "wrong" if judgment.score != found[place].rating else "right"
+        said = "wrong" if judgment.score != example.rating else "right"
         return {browser.mark_note: note(f"Saved: {said}, in marks.jsonl of the run."), browser.deserves: None,
-                browser.reason: "", browser.card: set_card(found[place], read_marks(folder))}  # fmt: skip
+                browser.reason: "", browser.card: set_card(example, read_marks(folder))}  # fmt: skip
 
-    asked = [watch.run, browser.place, *browser.filters]
-    moves = [(browser.before, lambda place, count: place - 1), (browser.after, lambda place, count: place + 1),
-             (browser.other, lambda place, count: random.randrange(count))]  # fmt: skip
-    for button, move in moves:
-        button.click(partial(show, move), asked, browser.shown, **QUIET)
-    gr.on([field.input for field in browser.filters], partial(show, first), asked, browser.shown, **QUIET)
+    asked = [watch.run, browser.current, *browser.filters]
+    for button, step in ((browser.before, -1), (browser.after, 1), (browser.other, None)):
+        button.click(partial(show, step), asked, browser.shown, **QUIET)
+    gr.on([field.input for field in browser.filters], partial(show, 0), asked, browser.shown, **QUIET)
     for event in shown:
         event.then(fill, asked, [*browser.shown, browser.round, browser.kind], **QUIET)
     marked = [browser.mark_note, browser.deserves, browser.reason, browser.card]
-    browser.mark.click(mark, [watch.run, browser.place, browser.who, browser.deserves, browser.reason, *browser.filters],
-                       marked, **QUIET)  # fmt: skip
+    browser.mark.click(
+        mark, [watch.run, browser.current, browser.who, browser.deserves, browser.reason], marked, **QUIET
+    )
 
 
 # -- exporting

@@ -52,7 +52,7 @@ class Watch(NamedTuple):
 
 
 class Browser(NamedTuple):
-    """Examples of the chosen run, one at a time; `place` counts from 0, None before the first."""
+    """Examples of the chosen run, one at a time; `current` is the key of the one shown, () where none is, None before the first."""
 
     rating: gr.Radio
     outcome: gr.Radio
@@ -70,7 +70,7 @@ class Browser(NamedTuple):
     reason: gr.Textbox
     mark: gr.Button
     mark_note: gr.HTML
-    place: gr.State
+    current: gr.State
 
     @property
     def filters(self) -> list:
@@ -78,7 +78,7 @@ class Browser(NamedTuple):
 
     @property
     def shown(self) -> list:
-        return [self.count, self.player, self.clip_note, self.card, self.mark_note, self.place]
+        return [self.count, self.player, self.clip_note, self.card, self.mark_note, self.current]
 
 
 class Export(NamedTuple):

@@ -9,7 +9,7 @@ import pytest
 
 from bootstrap.__main__ import main
 from bootstrap.attempts import finished_lines
-from bootstrap.browse import Filters, examples_of, kinds_of, load_sets, rounds_of
+from bootstrap.browse import Filters, examples_of, kinds_of, load_sets, neighbour, rounds_of
 from bootstrap.example_card import set_card
 from bootstrap.figures import funnel_figure, matrix_figure
 from bootstrap.live import live_figures, status_card
@@ -171,6 +171,16 @@ def test_filters_take_what_they_say(folder):
     assert {example.kind for example in examples_of(sets, Filters(kind=kind))} == {kind}
     assert rounds_of(sets) == [1, 2, 3] and examples_of(sets, Filters(kind="none such")) == []
     assert load_sets(folder.parent / "nowhere") == ()
+
+
+def test_paging_goes_round_and_survives_examples_that_come_before(folder):
+    sets = load_sets(folder)
+    found = examples_of(sets, Filters(rating=4))
+    keys = [example.key for example in found]
+    assert len(set(keys)) == len(keys)
+    assert [neighbour(found, keys[0], step) for step in (0, 1, -1)] == [0, 1, len(found) - 1]
+    assert neighbour(found, None, 1) == neighbour(found, ("gone", 4, 1), 1) == 0
+    assert neighbour([*examples_of(sets, Filters(rating=5)), *found], keys[0], 0) == len(sets)
 
 
 def test_a_card_shows_five_ratings_their_history_and_the_truth(folder):

@@ -143,6 +143,14 @@ def test_a_run_of_a_terminal_is_seen_and_left_alone(tmp_path):
     assert find(tmp_path / "run").state == "failed"
 
 
+@pytest.mark.parametrize("text", ["", "{", "[1]", "\xff"])
+def test_a_broken_status_hides_no_other_job(begin, tmp_path, text):
+    wait_for(begin("finish").folder, "done")
+    Run.create(tmp_path / "broken", config={})
+    (tmp_path / "broken" / "status.json").write_text(text, encoding="latin-1")
+    assert {job.folder.name: job.state for job in list_jobs(tmp_path)} == {"run": "done", "broken": "failed"}
+
+
 def test_jobs_are_listed_last_started_first_and_other_folders_are_not(begin, tmp_path):
     (tmp_path / "notes").mkdir()
     Run.create(tmp_path / "old", config={})

@@ -186,7 +186,9 @@ def _change(folder: Path, **fields: Any) -> None:
 
 
 def _read_json(path: Path) -> dict[str, Any]:
+    """The object in a file; {} where there is none, so that one broken folder does not hide all others."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
         return {}
+    return value if isinstance(value, dict) else {}
