@@ -187,6 +187,6 @@ def interval_figure(info: IntervalInfo, title: str, empty: str, percent: bool = 
 
 def _laid_out(figure: go.Figure, rows: int, title: str) -> go.Figure:
     figure.update_yaxes(automargin=True)
-    figure.update_xaxes(title_standoff=4, title_font_size=12)
+    figure.update_xaxes(title_standoff=4, title_font_size=12, automargin=True)
     figure.update_layout(template=template(), height=2 * ROOM + rows * ROW_HEIGHT, dragmode=False, margin_b=ROOM * 0.7)
     return figure.update_layout(title={"text": title, "font_size": 14, "y": 1, "yanchor": "top", "pad_t": 12})

@@ -386,6 +386,11 @@ def test_it_fits_any_width_in_both_modes(browser, served, width, dark):
     reader.ask()
     assert reader.page.evaluate("document.documentElement.scrollWidth") <= width
     reader.keep(f"result-{name}")
+    reader.page.get_by_role("tab", name="Bootstrap").click()
+    reader.page.wait_for_selector("#vj-boot-status section")
+    reader.page.wait_for_timeout(1500)  # figures and an example, where an earlier test made a run
+    assert reader.page.evaluate("document.documentElement.scrollWidth") <= width
+    reader.keep(f"bootstrap-{name}")
     reader.page.close()
 
 
