@@ -211,7 +211,7 @@ REFUSED = [
     ([*ASK, "--top-p=0"], "top_p: got 0"),
     ([*ASK, "--frames=0"], "frames: got 0"),
     ([*ASK, "--fps=2"], "got no max_frames"),
-    ([*ASK, "--max-pixels=1"], "pixels: got 3136 to 1"),
+    ([*ASK, "--max-pixels=1"], "max_pixels: got 1, expected at least 3136"),
     ([*ASK, "--judge-option=fast"], "expected NAME=VALUE"),
     ([*ASK, "--judge-option=fast=1"], "got the option 'fast'"),
     (["judge", "--items=none.csv", *JUDGE], "there is no such file"),

@@ -66,7 +66,14 @@ class Progress(NamedTuple):
 
 
 def policy_for(default: VideoPolicy, settled: Mapping[str, Any]) -> VideoPolicy:
-    """The judge's own policy with what the user settled; frames and fps replace each other."""
+    """The judge's own policy with what the user settled; frames and fps replace each other.
+
+    Raises InputError for frames smaller than the judge's smallest.
+    """
+    if settled.get("max_pixels", default.max_pixels) < default.min_pixels:
+        raise InputError(
+            f"max_pixels: got {settled['max_pixels']}, expected at least {default.min_pixels}, this judge's smallest frame."
+        )
     if "frames" in settled or "fps" in settled:
         default = replace(default, frames=1, fps=None, max_frames=None)
         settled = {"frames": None, **settled}
