@@ -188,6 +188,7 @@ def test_an_example_fills_the_form_and_its_command_names_the_shipped_file(reader
 def test_a_frame_sends_the_player_to_its_second(reader):
     reader.ready("A circle moves.")
     reader.ask()
+    reader.page.wait_for_function("document.querySelector('#vj-player video').readyState > 0")  # before, it cannot seek
     for number in (5, 2, 2):
         reader.page.evaluate("document.querySelector('#vj-player video').currentTime = 0")
         frame = reader.page.locator(".vj-frame").nth(number)
