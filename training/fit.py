@@ -16,7 +16,7 @@ from pathlib import Path
 from training.base import fixed_lines, make_base
 from training.data import World
 from training.presets import Preset, StageName
-from training.rows import DESCRIBE, LIST_CLAIMS, Example
+from training.rows import COMPARE, DESCRIBE, LIST_CLAIMS, Example
 from workbench.errors import InputError
 from workbench.prompts import Prompt, load_prompt, render
 
@@ -54,9 +54,9 @@ def _once(folder: Path, make: Callable[[Path], None], say: Callable[[str], None]
 def _make_base(preset: Preset, world: World, folder: Path) -> None:
     examples = list(chain.from_iterable(world.examples.values()))
     chosen = random.Random(preset.seed).sample(examples, min(TOKENIZER_ROWS, len(examples)))
-    prompts = [load_prompt(name, reference=True) for name in preset.stages["judge"].mix]
+    prompts = [load_prompt(name, reference=True) for name in preset.prompts]
     fixed = fixed_lines(_renderings(prompt, examples) for prompt in prompts)
-    make_base(folder, preset, [DESCRIBE, LIST_CLAIMS, *chain.from_iterable(map(_texts, chosen))], fixed)
+    make_base(folder, preset, [DESCRIBE, LIST_CLAIMS, COMPARE, *chain.from_iterable(map(_texts, chosen))], fixed)
 
 
 def _renderings(prompt: Prompt, examples: list[Example]) -> list[str]:

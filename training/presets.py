@@ -8,6 +8,7 @@ from workbench.errors import InputError
 from workbench.schema import Sampling, VideoPolicy
 
 StageName = Literal["dense", "language", "judge"]
+TASKS = ("describe", "claims", "compare")  # drills beside the prompts
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,11 @@ class Preset:
     world: tuple[str, ...]
     domain: str
     seed: int = 0
+
+    @property
+    def prompts(self) -> tuple[str, ...]:
+        """The prompts that the judge is trained for, in the mix of its last stage."""
+        return tuple(name for name in self.stages["judge"].mix if name not in TASKS)
 
 
 EMBEDDED = Preset(
@@ -75,7 +81,7 @@ EMBEDDED = Preset(
             lr=1e-3,
             rows=4,
             train_vision=False,
-            mix={"pointwise": 0.5, "rubric": 0.15, "pairwise": 0.1, "pairwise_reasoning": 0.25},
+            mix={"compare": 0.5, "pointwise": 0.25, "rubric": 0.08, "pairwise": 0.05, "pairwise_reasoning": 0.12},
         ),
     },
     world=(

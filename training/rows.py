@@ -17,8 +17,9 @@ from workbench.schema import Item, Judgment, Record
 from workbench.video.frames import Frames
 
 # What the language stage asks for, and how a rationale states what a response claims.
-DESCRIBE, LIST_CLAIMS = "Describe the video.", "Claims of:"
+DESCRIBE, LIST_CLAIMS, COMPARE = "Describe the video.", "Claims of:", "Compare:"
 CLAIM = re.compile(r"(\w+: said [^,:]+), seen")
+SEEN = re.compile(r"(\w+): said ([^,:]+), seen ([^,:]+):")
 
 
 class Example(NamedTuple):
@@ -104,3 +105,10 @@ def encode_claims(processor: Any, rule: RopeRule | None, example: Example) -> En
     claims = [f"{claim}." for claim in CLAIM.findall(example.target.reasoning or "")]
     chat = Chat(system="", frames=None, text=f"{LIST_CLAIMS}\n{example.item.responses[0]}")
     return encode_chat(processor, chat, rule, reply=" ".join(claims))
+
+
+def encode_comparison(processor: Any, rule: RopeRule | None, example: Example) -> Encoded:
+    """What was said and seen of each fact, as text, and the whole rationale as the reply: teaches to compare and count."""
+    facts = [f"{name}: {said}, {seen}." for name, said, seen in SEEN.findall(example.target.reasoning or "")]
+    chat = Chat(system="", frames=None, text=f"{COMPARE}\n{' '.join(facts)}")
+    return encode_chat(processor, chat, rule, reply=example.target.reasoning or "")

@@ -40,7 +40,7 @@ def ship(fitted: Path, preset: Preset, figures: Figures, out: Path) -> Path:
 
 def judge_file(preset: Preset) -> JudgeFile:
     """What the judge was made for, and how it likes to be asked."""
-    prompts = [load_prompt(name) for name in preset.stages["judge"].mix]
+    prompts = [load_prompt(name) for name in preset.prompts]
     return JudgeFile(
         kinds=tuple(dict.fromkeys(prompt.kind for prompt in prompts)),
         prompts=tuple(prompt.name for prompt in prompts),
@@ -69,7 +69,7 @@ def model_card(preset: Preset, parameters: int, figures: Figures, seconds: Mappi
         parameters=f"{parameters / 1e6:.1f}",
         domain=preset.domain,
         frames=preset.policy.frames,
-        prompts=", ".join(preset.stages["judge"].mix),
+        prompts=", ".join(preset.prompts),
         recipe=" ".join(preset.world),
         stages="\n".join(stages),
         measured="\n".join(_figure_lines(figures)),

@@ -10,8 +10,8 @@ import torch
 from training.data import World
 from training.dense import DenseHeads, dense_labels, dense_loss, outputs
 from training.loop import Place, train
-from training.presets import Stage
-from training.rows import Clip, Example, encode_claims, encode_description, encode_example
+from training.presets import TASKS, Stage
+from training.rows import Clip, Example, encode_claims, encode_comparison, encode_description, encode_example
 from training.sft import pack, target_loss, vision_features
 from workbench.backends.encoding import Encoded, video_inputs
 from workbench.backends.positions import RopeRule, rope_rule
@@ -73,13 +73,18 @@ def run_language(learner: Learner, world: World, plan: Stage, seed: int) -> list
         example = rng.choice(world.examples[video])
         return [encode_description(learner.processor, learner.rule, example, clips[video])]
 
-    def claims(rng: random.Random, video: str) -> list[Encoded]:
-        rated = [example for example in world.examples[video] if example.item.kind == "pointwise"]
-        chosen = rng.sample(rated, min(plan.rows, len(rated)))
-        return [encode_claims(learner.processor, learner.rule, example) for example in chosen]
-
+    claims = partial(_drill, learner, world, plan.rows, encode_claims)
     tasks = {"describe": describe, "claims": claims}
-    return _run_rows(learner, world, plan, seed, clips, lambda rng: tasks[_draw(rng, plan.mix)])
+    return _run_rows(learner, world, plan, seed, clips, lambda rng, name: tasks[name])
+
+
+def _drill(
+    learner: Learner, world: World, most: int, encode: Callable, rng: random.Random, video: str
+) -> list[Encoded]:
+    """Up to `most` rows without video, made by `encode` from pointwise examples."""
+    rated = [example for example in world.examples[video] if example.item.kind == "pointwise"]
+    chosen = rng.sample(rated, min(most, len(rated)))
+    return [encode(learner.processor, learner.rule, example) for example in chosen]
 
 
 def _draw(rng: random.Random, mix: Mapping[str, float]) -> str:
@@ -89,10 +94,13 @@ def _draw(rng: random.Random, mix: Mapping[str, float]) -> str:
 def run_judge(learner: Learner, world: World, plan: Stage, seed: int) -> list[float]:
     """Train the judge, a prompt a step by the plan's mix, so that rows of one step are of like length; the losses."""
     clips = learner.clips(world)
-    prompts = {(name, shown): load_prompt(name, reference=shown) for name in plan.mix for shown in (False, True)}
+    names = [name for name in plan.mix if name not in TASKS]
+    prompts = {(name, shown): load_prompt(name, reference=shown) for name in names for shown in (False, True)}
 
-    def task(rng: random.Random):
-        prompt = prompts[_draw(rng, plan.mix), rng.random() < REFERENCE_SHARE]
+    def task(rng: random.Random, name: str) -> RowsOf:
+        if name == "compare":
+            return partial(_drill, learner, world, 2 * plan.rows, encode_comparison)
+        prompt = prompts[name, rng.random() < REFERENCE_SHARE]
         return partial(_judge_rows, learner, world, clips, prompt, plan.rows)
 
     return _run_rows(learner, world, plan, seed, clips, task)
@@ -127,7 +135,7 @@ def _run_rows(
     plan: Stage,
     seed: int,
     clips: Mapping[str, Clip],
-    task: Callable[[random.Random], RowsOf],
+    task: Callable[[random.Random, str], RowsOf],
 ) -> list[float]:
     """Train on rows: each step draws a task, then videos, then what the task makes of each video."""
     model = learner.model
@@ -136,12 +144,14 @@ def _run_rows(
 
     def loss_of(step: int):
         rng = random.Random(f"{seed} {step}")
-        rows_of = task(rng)
+        name = _draw(rng, plan.mix)
+        rows_of = task(rng, name)
         videos = rng.sample(world.videos, min(plan.videos, len(world.videos)))
         rows = [(video, row) for video in videos for row in rows_of(rng, video)]
         features = known or _features(model, clips, videos)
         # Each row apart: on a CPU, causal attention over short rows beats a mask over long packs.
-        return target_loss(model, [pack([row]) for _, row in rows], [features[video] for video, _ in rows])
+        loss, figures = target_loss(model, [pack([row]) for _, row in rows], [features[video] for video, _ in rows])
+        return loss, figures | {f"{name}_accuracy": figures["token_accuracy"]}
 
     return train(model.parameters(), loss_of, plan, learner.place)
 
