@@ -1,6 +1,7 @@
 """Training: rows are what inference reads, loss is on the target only, packing changes nothing, stages resume."""
 
 import json
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -151,17 +152,17 @@ VOCABULARY = {"colour": ["red", "blue"], "shape": ["star"], "motion": ["left", "
     [
         (
             "Said up, seen left: wrong (1). Said red, seen red: correct. 1 wrong: score 4.",
-            "colour: said red, seen red: correct. motion: said up, seen left: wrong (1). 1 wrong: score 4.",
+            "colour: seen red, said red: correct. motion: seen left, said up: wrong (1). 1 wrong: score 4.",
         ),
         (
             "A: Said then up, seen then left: wrong (1). Said first up, seen first up: correct. 1 wrong. "
             "B: Said nothing, seen grey background: wrong (1). 1 wrong. A is better.",
-            "A: first: said first up, seen first up: correct. then: said then up, seen then left: wrong (1). 1 wrong. "
-            "B: background: said nothing, seen grey background: wrong (1). 1 wrong. A is better.",
+            "A: first: seen first up, said first up: correct. then: seen then left, said then up: wrong (1). 1 wrong. "
+            "B: background: seen grey background, said nothing: wrong (1). 1 wrong. A is better.",
         ),
         (
             "Said stays, seen vanishes late: wrong (1). Said star, seen star: correct. Broken grammar: wrong (2). 2 wrong.",
-            "shape: said star, seen star: correct. event: said stays, seen vanishes late: wrong (1). "
+            "shape: seen star, said star: correct. event: seen vanishes late, said stays: wrong (1). "
             "Broken grammar: wrong (2). 2 wrong.",
         ),
         ("Off topic. Score 1.", "Off topic. Score 1."),
@@ -175,12 +176,26 @@ def test_claims_are_read_without_a_video(learner):
     from training.rows import Example, encode_claims
 
     item = Item(Video("s"), "What?", ("A red star.",))
-    reasoning = "colour: said red, seen blue: wrong (1). shape: said nothing, seen star: wrong (2). 2 wrong: score 3."
+    reasoning = "colour: seen blue, said red: wrong (1). shape: seen star, said nothing: wrong (2). 2 wrong: score 3."
     example = Example(item, Judgment(item.id, "target", "world", "scored", score=3, reasoning=reasoning))
     row = encode_claims(learner.processor, learner.rule, example)
     told = learner.processor.tokenizer.decode(row.ids[row.labels != -100][:-1])
     assert told == "colour: said red. shape: said nothing."
     assert (row.types == 0).all()
+
+
+def test_comparisons_are_right_and_only_their_verdicts_are_learned(learner):
+    import random
+
+    from training.rows import STEP, encode_comparison
+
+    values = {"colour": ["red", "blue"], "shape": ["star", "circle"]}
+    row = encode_comparison(learner.processor, learner.rule, values, random.Random(3))
+    told = learner.processor.tokenizer.decode(row.ids[row.ids != learner.processor.tokenizer.eos_token_id])
+    steps = re.findall(STEP.pattern + r" (correct|wrong)", told)
+    assert len(steps) == 10 and all((seen == said) == (verdict == "correct") for _, seen, said, verdict in steps)
+    learned = learner.processor.tokenizer.decode(row.ids[row.labels != -100])
+    assert "seen" not in learned and learned.count("correct") + learned.count("wrong") == 10
 
 
 def test_a_short_fit_lowers_the_loss(world, learner, fitted):

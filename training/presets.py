@@ -8,7 +8,7 @@ from workbench.errors import InputError
 from workbench.schema import Sampling, VideoPolicy
 
 StageName = Literal["dense", "language", "judge"]
-TASKS = ("describe", "claims", "compare")  # drills beside the prompts
+TASKS = ("describe", "look", "claims", "compare")  # drills beside the prompts
 
 
 @dataclass(frozen=True)
@@ -68,20 +68,23 @@ EMBEDDED = Preset(
     stages={
         "dense": Stage(steps=700, videos=16, lr=1.5e-3),
         "language": Stage(
-            steps=1500,
+            steps=2500,
             videos=4,
             lr=1.5e-3,
             rows=4,
             train_vision=False,
-            mix={"describe": 0.25, "claims": 0.75},
+            mix={"describe": 0.15, "look": 0.25, "claims": 0.4, "compare": 0.2},
         ),
         "judge": Stage(
-            steps=1200,
+            steps=1100,
             videos=2,
             lr=1e-3,
             rows=4,
             train_vision=False,
-            mix={"compare": 0.5, "pointwise": 0.25, "rubric": 0.08, "pairwise": 0.05, "pairwise_reasoning": 0.12},
+            mix={
+                **{"compare": 0.2, "look": 0.1, "pointwise": 0.38},
+                **{"rubric": 0.1, "pairwise": 0.07, "pairwise_reasoning": 0.15},
+            },
         ),
     },
     world=(

@@ -1,8 +1,9 @@
 """Rationales as small judges learn them: every fact named before what is said of it, and always in the same order.
 
-"Said up, seen down: wrong (1). Said red, seen red: correct." becomes "colour: said red, seen red: correct. motion: said
-up, seen down: wrong (1)." Taken in the response's own order, the next claim has to be found by its place, which a model
-of a few million parameters learns only after thousands of steps; by its name it is found by what it is.
+"Said up, seen down: wrong (1). Said red, seen red: correct." becomes "colour: seen red, said red: correct. motion: seen
+down, said up: wrong (1)." Taken in the response's own order, the next claim has to be found by its place, which a model
+of a few million parameters learns only after thousands of steps; by its name it is found by what it is. What is seen
+comes first, so that it is read from the video and not copied from what was said.
 """
 
 import re
@@ -36,7 +37,7 @@ def _sorted_run(run: str, vocabulary: Mapping[str, Sequence[str]]) -> str:
     for name, said, seen, verdict in sorted(steps, key=lambda step: ORDER.index(step[0])):
         wrong += verdict != "correct"
         lines.append(
-            f"{name}: said {said}, seen {seen}: " + ("correct." if verdict == "correct" else f"wrong ({wrong}).")
+            f"{name}: seen {seen}, said {said}: " + ("correct." if verdict == "correct" else f"wrong ({wrong}).")
         )
     if BROKEN in run:
         lines.append(f"{BROKEN} ({wrong + 1}).")

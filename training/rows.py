@@ -1,8 +1,10 @@
 """From (Item, Judgment) to the token ids a judge learns from: rendered by the very functions that inference uses."""
 
 import json
+import random
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,10 +18,9 @@ from workbench.replies import Verdict, write_reply
 from workbench.schema import Item, Judgment, Record
 from workbench.video.frames import Frames
 
-# What the language stage asks for, and how a rationale states what a response claims.
-DESCRIBE, LIST_CLAIMS, COMPARE = "Describe the video.", "Claims of:", "Compare:"
-CLAIM = re.compile(r"(\w+: said [^,:]+), seen")
-SEEN = re.compile(r"(\w+): said ([^,:]+), seen ([^,:]+):")
+# What the drills ask for, and a step of a rationale as it is taught.
+DESCRIBE, LOOK, LIST_CLAIMS, COMPARE = "Describe the video.", "Look at:", "Claims of:", "Compare:"
+STEP = re.compile(r"(\w+): seen ([^,:]+), said ([^,:]+):")
 
 
 class Example(NamedTuple):
@@ -102,13 +103,51 @@ def encode_description(processor: Any, rule: RopeRule | None, example: Example, 
 
 def encode_claims(processor: Any, rule: RopeRule | None, example: Example) -> Encoded:
     """A response without any video, and what it claims as the reply, as the target's reasoning takes it in turn."""
-    claims = [f"{claim}." for claim in CLAIM.findall(example.target.reasoning or "")]
+    claims = [f"{name}: said {said}." for name, _, said in STEP.findall(example.target.reasoning or "")]
     chat = Chat(system="", frames=None, text=f"{LIST_CLAIMS}\n{example.item.responses[0]}")
     return encode_chat(processor, chat, rule, reply=" ".join(claims))
 
 
-def encode_comparison(processor: Any, rule: RopeRule | None, example: Example) -> Encoded:
-    """What was said and seen of each fact, as text, and the whole rationale as the reply: teaches to compare and count."""
-    facts = [f"{name}: {said}, {seen}." for name, said, seen in SEEN.findall(example.target.reasoning or "")]
-    chat = Chat(system="", frames=None, text=f"{COMPARE}\n{' '.join(facts)}")
-    return encode_chat(processor, chat, rule, reply=example.target.reasoning or "")
+def fact_values(examples: Iterable[Example]) -> dict[str, list[str]]:
+    """Every value that the rationales name for each fact: what comparisons are drawn from."""
+    values: dict[str, set[str]] = {}
+    for example in examples:
+        for name, seen, said in STEP.findall(example.target.reasoning or ""):
+            values.setdefault(name, set()).update((seen, said))
+    return {name: sorted(found) for name, found in sorted(values.items())}
+
+
+def encode_comparison(
+    processor: Any, rule: RopeRule | None, values: Mapping[str, Sequence[str]], rng: random.Random
+) -> Encoded:
+    """A rationale of ten made-up facts, with loss on its verdicts alone: teaches to tell equal from unequal, and to count.
+
+    In whole rationales the verdicts are one token in ten: there, this skill had not come after thousands of steps; alone,
+    it comes within some hundred.
+    """
+    steps, wrong = [], 0
+    for _ in range(10):
+        name = rng.choice(list(values))
+        seen = rng.choice(values[name])
+        said = seen if rng.random() < 0.55 else rng.choice(values[name])
+        wrong += seen != said
+        steps.append(f"{name}: seen {seen}, said {said}: " + ("correct." if seen == said else f"wrong ({wrong})."))
+    encoded = encode_chat(processor, Chat(system="", frames=None, text=COMPARE), rule, reply=" ".join(steps))
+    return replace(encoded, labels=_verdict_labels(processor, encoded))
+
+
+def _verdict_labels(processor: Any, encoded: Encoded) -> Any:
+    """The labels of the words "correct" and "wrong" and of the count behind "wrong"; -100 elsewhere."""
+    correct, wrong = (processor.tokenizer(f" {word}")["input_ids"][0] for word in ("correct", "wrong"))
+    told = (encoded.ids == correct) | (encoded.ids == wrong)
+    for behind in (1, 2, 3):
+        told[behind:] |= encoded.ids[:-behind] == wrong
+    return encoded.labels.masked_fill(~told, -100)
+
+
+def encode_look(processor: Any, rule: RopeRule | None, example: Example, clip: Clip) -> Encoded:
+    """The names of facts with the video, and what is seen of each as the reply: teaches to look before comparing."""
+    facts = [(name, seen) for name, seen, _ in STEP.findall(example.target.reasoning or "")]
+    chat = Chat(system="", frames=clip.frames, text=f"{LOOK} {', '.join(name for name, _ in facts)}")
+    reply = " ".join(f"{name}: seen {seen}." for name, seen in facts)
+    return encode_chat(processor, chat, rule, video=clip.inputs, reply=reply)

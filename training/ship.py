@@ -117,10 +117,10 @@ From random weights, on scenes of the procedural world (`python -m bootstrap wor
 {stages}
 
 1. *dense*: the vision tower learns what lies under each token: object or not, colour, shape, size, texture, motion.
-2. *language*: the language model, on the frozen tower, learns to describe the whole scene, and, without a video, to list
-   what a response claims.
+2. *language*: the language model, on the frozen tower, learns the parts of judging in drills: to describe the scene, to
+   name what is seen of each fact, and, without a video, to list what a response claims and to tell equal from unequal.
 3. *judge*: (item, judgment) rows, rendered by the functions that inference uses, loss on the target only. The rationale
-   names each stated fact in a fixed order (said, seen, correct or wrong), then gives the score.
+   names each stated fact in a fixed order (seen, said, correct or wrong), then gives the score.
 
 ## How well it does
 

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Callable, Mapping
 from functools import partial
+from itertools import chain
 from typing import Any, NamedTuple
 
 import torch
@@ -11,7 +12,16 @@ from training.data import World
 from training.dense import DenseHeads, dense_labels, dense_loss, outputs
 from training.loop import Place, train
 from training.presets import TASKS, Stage
-from training.rows import Clip, Example, encode_claims, encode_comparison, encode_description, encode_example
+from training.rows import (
+    Clip,
+    Example,
+    encode_claims,
+    encode_comparison,
+    encode_description,
+    encode_example,
+    encode_look,
+    fact_values,
+)
 from training.sft import pack, target_loss, vision_features
 from workbench.backends.encoding import Encoded, video_inputs
 from workbench.backends.positions import RopeRule, rope_rule
@@ -62,29 +72,32 @@ def _labels(world: World, video: str, clip: Clip, merge: int) -> dict[str, torch
 
 
 def run_language(learner: Learner, world: World, plan: Stage, seed: int) -> list[float]:
-    """Train the language model to describe the scene and to read responses, a task a step; the losses of all steps.
+    """Train the language model in the parts of judging, a drill a step: to describe, look, read claims and compare.
 
-    Reading is learned apart, on short rows without video: a judge that has not learned it looks at the video alone and
-    scores every response alike.
+    A judge that has not learned each of them apart looks at the video alone and scores every response alike.
     """
     clips = learner.clips(world)
-
-    def describe(rng: random.Random, video: str) -> list[Encoded]:
-        example = rng.choice(world.examples[video])
-        return [encode_description(learner.processor, learner.rule, example, clips[video])]
-
-    claims = partial(_drill, learner, world, plan.rows, encode_claims)
-    tasks = {"describe": describe, "claims": claims}
-    return _run_rows(learner, world, plan, seed, clips, lambda rng, name: tasks[name])
+    drills = drills_of(learner, world, clips, plan.rows)
+    return _run_rows(learner, world, plan, seed, clips, lambda rng, name: drills[name])
 
 
-def _drill(
-    learner: Learner, world: World, most: int, encode: Callable, rng: random.Random, video: str
-) -> list[Encoded]:
-    """Up to `most` rows without video, made by `encode` from pointwise examples."""
-    rated = [example for example in world.examples[video] if example.item.kind == "pointwise"]
-    chosen = rng.sample(rated, min(most, len(rated)))
-    return [encode(learner.processor, learner.rule, example) for example in chosen]
+def drills_of(learner: Learner, world: World, clips: Mapping[str, Clip], most: int) -> dict[str, "RowsOf"]:
+    """The drills by name: each makes up to `most` rows about a video, or without one."""
+    processor, rule = learner.processor, learner.rule
+    values = fact_values(chain.from_iterable(world.examples.values()))
+
+    def rated(rng: random.Random, video: str) -> list[Example]:
+        pointwise = [example for example in world.examples[video] if example.item.kind == "pointwise"]
+        return rng.sample(pointwise, min(most, len(pointwise)))
+
+    return {
+        "describe": lambda rng, video: [
+            encode_description(processor, rule, rng.choice(world.examples[video]), clips[video])
+        ],
+        "look": lambda rng, video: [encode_look(processor, rule, each, clips[video]) for each in rated(rng, video)],
+        "claims": lambda rng, video: [encode_claims(processor, rule, each) for each in rated(rng, video)],
+        "compare": lambda rng, video: [encode_comparison(processor, rule, values, rng) for _ in range(most)],
+    }
 
 
 def _draw(rng: random.Random, mix: Mapping[str, float]) -> str:
@@ -96,10 +109,11 @@ def run_judge(learner: Learner, world: World, plan: Stage, seed: int) -> list[fl
     clips = learner.clips(world)
     names = [name for name in plan.mix if name not in TASKS]
     prompts = {(name, shown): load_prompt(name, reference=shown) for name in names for shown in (False, True)}
+    drills = drills_of(learner, world, clips, 2 * plan.rows)
 
     def task(rng: random.Random, name: str) -> RowsOf:
-        if name == "compare":
-            return partial(_drill, learner, world, 2 * plan.rows, encode_comparison)
+        if name in drills:
+            return drills[name]
         prompt = prompts[name, rng.random() < REFERENCE_SHARE]
         return partial(_judge_rows, learner, world, clips, prompt, plan.rows)
 
