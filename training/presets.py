@@ -82,8 +82,8 @@ EMBEDDED = Preset(
             rows=4,
             train_vision=False,
             mix={
-                **{"compare": 0.2, "look": 0.1, "pointwise": 0.38},
-                **{"rubric": 0.1, "pairwise": 0.07, "pairwise_reasoning": 0.15},
+                **{"claims": 0.15, "compare": 0.1, "look": 0.1, "pointwise": 0.36},
+                **{"rubric": 0.08, "pairwise": 0.06, "pairwise_reasoning": 0.15},
             },
         ),
     },

@@ -7,8 +7,9 @@ resumed run has already answered (`done`) is not asked again.
 import os
 import time
 from collections import defaultdict
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any, Callable, Container, Iterable, Iterator, Literal, Mapping, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from workbench.backends.base import Backend, BackendError, Chat, Declared, Reply
 from workbench.errors import InputError, VideoError

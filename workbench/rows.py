@@ -7,8 +7,9 @@ import codecs
 import csv
 import json
 from collections import deque
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Iterator, Mapping, NamedTuple, TextIO
+from typing import Any, NamedTuple, TextIO
 
 from workbench.errors import InputError
 

@@ -7,9 +7,10 @@ import dataclasses
 import hashlib
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Literal, Mapping, Self, get_args
+from typing import Any, Literal, Self, get_args
 
 from workbench.errors import InputError
 

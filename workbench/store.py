@@ -18,9 +18,10 @@ import platform
 import secrets
 import time
 from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Iterable, Iterator, Mapping, Self
+from typing import Any, Self
 
 from filelock import FileLock, Timeout
 
@@ -109,7 +110,9 @@ class Run:
             lock.acquire(timeout=0)
         except Timeout:
             pid = self.status().get("pid", "unknown")
-            raise StoreError(f"{self.folder} is being written by process {pid}; wait for it, stop it, or name another folder.") from None
+            raise StoreError(
+                f"{self.folder} is being written by process {pid}; wait for it, stop it, or name another folder."
+            ) from None
         try:
             for name in ("items.jsonl", "judgments.jsonl", "rejected.jsonl"):
                 cut_broken_tail(self.folder / name)

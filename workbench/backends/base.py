@@ -1,7 +1,8 @@
 """What every backend speaks: Chat in, Reply (or BackendError as a value) out."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Mapping, NamedTuple, Protocol, Sequence
+from typing import Any, NamedTuple, Protocol
 
 from workbench.errors import BackendError
 from workbench.replies import Verdict
