@@ -1,0 +1,57 @@
+"""The commands of meta-evaluation: python -m analysis VERB ...; `--help` lists the verbs.
+
+Each verb's parser lives in a module commands_*.py of its own: `add_verbs(verbs)` adds it, and its `run` default is called
+with the parsed arguments and returns the exit code.
+
+exit code: 0 done; 1 some of it was not; 2 the request cannot be carried out; 130 interrupted
+"""
+
+import argparse
+import io
+import os
+import shlex
+import sys
+from collections.abc import Sequence
+
+from workbench.errors import WorkbenchError
+
+VERB_MODULES = ()
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of all verbs."""
+    top = argparse.ArgumentParser("python -m analysis", description="How far a judge can be trusted.")
+    verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
+    for module in VERB_MODULES:
+        module.add_verbs(verbs)
+    return top
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one verb and return its exit code. An error is one line on stderr and exit code 2."""
+    argv = list(sys.argv[1:] if argv is None else argv)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that cannot show a letter shows "?"
+    arguments = parser().parse_args(argv)
+    arguments.command = shlex.join(["python", "-m", "analysis", *argv])
+    try:
+        return arguments.run(arguments)
+    except WorkbenchError as error:
+        from workbench.terminal import plain
+
+        print(f"error: {' '.join(plain(str(error)).split())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # whoever read our output has gone: `agree RUN | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:  # no permission, no space: the machine's fault, and named by the machine
+        print(f"error: {error.filename or 'the disk'}: {error.strerror}. Correct that and try again.", file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())
