@@ -81,6 +81,8 @@ def _counts(status: Mapping[str, Any]) -> str:
 
 def _trouble(job: Job) -> str:
     error = job.status.get("last_error")
+    if not error and job.state == "failed" and job.status.get("state") == "running":
+        error = "Its process ended without a word: it was killed, or the machine stopped. Resume goes on where it was."
     why = f'<p class="vj-why">{escape(str(error))}</p>' if error and not job.alive else ""
     if job.state != "failed":
         return why

@@ -403,10 +403,11 @@ def test_a_killed_run_is_not_shown_as_running(work, capsys):
     assert "state    interrupted, " in run(capsys, "show", "killed")[1]
 
 
-def test_an_interrupt_keeps_what_is_done(work):
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_keeps_what_is_done(work, sign):
     process = command(*slow_table(400), "--out=r")
     wait_for_lines("r/judgments.jsonl", 8)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(sign)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130 and "Traceback" not in err
     assert "stopped: what is judged is kept in r" in err and Run.open("r").status()["state"] == "stopped"

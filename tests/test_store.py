@@ -98,6 +98,41 @@ def test_a_second_writer_is_refused_with_the_pid_and_a_killed_one_leaves_no_lock
         run.append(judgment())
 
 
+@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_writer_that_is_told_to_end_says_stopped(run, sign):
+    holder = subprocess.Popen([sys.executable, "-c", HOLD, str(run.folder)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)  # fmt: skip
+    assert holder.stdout.readline() == "held\n" and run.state() == "running"
+    holder.send_signal(sign)
+    assert holder.wait(timeout=30) != 0
+    assert run.status()["state"] == run.state() == "stopped"
+
+
+def test_a_killed_writer_says_nothing_and_readers_tell_the_truth(run):
+    assert run.state() == ""
+    holder = subprocess.Popen([sys.executable, "-c", HOLD, str(run.folder)], stdout=subprocess.PIPE, text=True)
+    holder.stdout.readline()
+    holder.kill()
+    holder.wait()
+    assert run.status()["state"] == "running" and run.state() == "interrupted"
+    with run.writing():
+        run.set_status("running")
+        assert run.state() == "running"
+
+
+def test_handlers_of_others_and_what_is_ignored_stay(run):
+    before = [signal.signal(signal.SIGTERM, print), signal.signal(signal.SIGHUP, signal.SIG_IGN)]
+    try:
+        with run.writing():
+            assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGHUP)) == (print, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        with run.writing():
+            assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGTERM, before[0])
+        signal.signal(signal.SIGHUP, before[1])
+
+
 def test_resume_asks_for_the_same_config(run):
     assert Run.create_or_resume(run.folder, config={"mode": "pairwise"}).folder == run.folder
     with pytest.raises(StoreError, match="mode was 'pairwise', now 'pointwise'"):

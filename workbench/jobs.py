@@ -8,7 +8,6 @@ another process's, and a killed process leaves none behind. A run that was start
 Needs POSIX (process groups and flock).
 """
 
-import fcntl
 import json
 import os
 import shlex
@@ -22,6 +21,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from workbench.errors import StoreError
+from workbench.locks import is_locked, lock_in_time
 from workbench.schema import utc_now
 
 State = Literal["starting", "running", "done", "stopped", "failed"]
@@ -52,7 +52,7 @@ def start(command: Sequence[str], folder: Path) -> Job:
     """
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "log.txt").open("ab") as log:
-        if _locked(folder / "run.lock") or not _lock_in_time(log.fileno()):
+        if is_locked(folder / "run.lock") or not lock_in_time(log.fileno()):
             raise StoreError(f"{folder.name} is being worked on already; stop it, or name another run.")
         shown = shlex.join(["python", *command])
         log.write(f"\n$ {shown}\n".encode())
@@ -75,7 +75,7 @@ def _note_end(process: subprocess.Popen, folder: Path) -> None:
 def find(folder: Path) -> Job:
     """The job of one run folder, as it stands."""
     # Liveness first: a process that ends in between has written its last status.
-    alive = _locked(folder / "log.txt") or _locked(folder / "run.lock")
+    alive = is_locked(folder / "log.txt") or is_locked(folder / "run.lock")
     record, status = _read_json(folder / "job.json"), _read_json(folder / "status.json")
     return Job(folder, _state(alive, record, status), record.get("command", ""), status)
 
@@ -112,14 +112,14 @@ def stop(folder: Path, grace_seconds: float = GRACE_SECONDS) -> Job:
 
     Nothing happens to one that has ended. Raises StoreError for a run that was started in a terminal.
     """
-    if not _locked(folder / "log.txt"):
-        if _locked(folder / "run.lock"):
+    if not is_locked(folder / "log.txt"):
+        if is_locked(folder / "run.lock"):
             raise StoreError(f"{folder.name} was started in a terminal; stop it there, with Ctrl-C.")
         return find(folder)
     _change(folder, stopped=True)
     pid = _read_json(folder / "job.json")["pid"]
     for sign, seconds in ((signal.SIGINT, grace_seconds), (signal.SIGKILL, grace_seconds)):
-        if _locked(folder / "log.txt"):  # the pid is the process's own for as long as it lives
+        if is_locked(folder / "log.txt"):  # the pid is the process's own for as long as it lives
             _signal_group(pid, sign)
             _wait_for_end(folder, seconds)
     return find(folder)
@@ -134,7 +134,7 @@ def _signal_group(pid: int, sign: signal.Signals) -> None:
 
 def _wait_for_end(folder: Path, seconds: float) -> None:
     deadline = time.monotonic() + seconds
-    while _locked(folder / "log.txt") and time.monotonic() < deadline:
+    while is_locked(folder / "log.txt") and time.monotonic() < deadline:
         time.sleep(0.05)
 
 
@@ -149,32 +149,7 @@ def log_tail(folder: Path, lines: int = 12, at_most_bytes: int = 8_192) -> str:
     return "\n".join(text.strip().splitlines()[-lines:])
 
 
-# -- locks and files
-
-
-def _locked(path: Path) -> bool:
-    """Whether some process holds the lock of a file."""
-    if not path.exists():
-        return False
-    with path.open("rb") as file:
-        return not _try_lock(file.fileno(), fcntl.LOCK_SH)
-
-
-def _lock_in_time(descriptor: int) -> bool:
-    """Take the lock, past anyone who only looks whether it is held."""
-    for _ in range(4):
-        if _try_lock(descriptor):
-            return True
-        time.sleep(0.05)
-    return False
-
-
-def _try_lock(descriptor: int, kind: int = fcntl.LOCK_EX) -> bool:
-    try:
-        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+# -- files
 
 
 def _change(folder: Path, **fields: Any) -> None:

@@ -5,8 +5,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import psutil
-
 from workbench.errors import InputError
 from workbench.schema import Item, Judgment
 from workbench.store import Run
@@ -58,17 +56,11 @@ def _head_lines(run: Run, items: Mapping[str, Item], judgments: Sequence[Judgmen
     said = ", ".join(f"{count} {name}" for name, count in counts.items()) or "none yet"
     lines = [f"run      {run.folder}, made {head['created']}"]
     if status.get("state"):
-        lines.append(f"state    {_state(status)}, {status.get('done', 0)} of {status.get('total', 0)} verdicts")
+        lines.append(f"state    {run.state()}, {status.get('done', 0)} of {status.get('total', 0)} verdicts")
     if status.get("state") == "failed":
         lines.append(f"error    {plain(str(status.get('last_error')))}")
     lines.append(f"holds    items: {len(items)}; verdicts: {said}; rejected rows: {len(run.rejected())}")
     return [*lines, ""]
-
-
-def _state(status: Mapping[str, Any]) -> str:
-    """The state in a word; a run whose process was killed still says "running"."""
-    gone = status["state"] == "running" and not psutil.pid_exists(status.get("pid", 0))
-    return "interrupted" if gone else str(status["state"])
 
 
 def verdict_table(items: Mapping[str, Item], groups: Iterable[VerdictGroup]) -> str:

@@ -4,7 +4,7 @@
                items.jsonl      the Items, one a line
                judgments.jsonl  append-only, one Judgment a line, flushed; the last line of a key wins
                rejected.jsonl   rows of the input that could not become Items, with the reason
-               status.json      state, done/total, ETA, pid, last error: replaced atomically
+               status.json      state, done/total, ETA, pid, last error: replaced atomically; Run.state() tells the truth
                summary.json     counts by status: written last, so its existence means "complete"
                run.lock         held by the one process that writes
 
@@ -27,6 +27,7 @@ from filelock import FileLock, Timeout
 
 from workbench.errors import InputError, StoreError
 from workbench.schema import Item, Judgment, utc_now
+from workbench.terminations import termination_as_interrupt
 
 FORMAT = 1
 ANSWERED = ("scored", "unparsed")  # what a resumed run does not ask again
@@ -68,7 +69,9 @@ class Run:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise StoreError(f"{folder} cannot be made a run folder: {error.strerror}. Name a folder you may write to.") from error
+            raise StoreError(
+                f"{folder} cannot be made a run folder: {error.strerror}. Name a folder you may write to."
+            ) from error
         head = {"format": FORMAT, "created": utc_now(), "command": command, "config": dict(config),
                 "prompts": [dict(prompt) for prompt in prompts], "versions": versions()}  # fmt: skip
         _replace_json(folder / "run.json", head)
@@ -103,30 +106,36 @@ class Run:
         """Hold the run's lock while writing. Raises StoreError, with the pid, while another process holds it.
 
         What a killed writer left of a last line is cut off first; leaving by an exception marks the run "failed" or,
-        for a KeyboardInterrupt, "stopped".
+        for a KeyboardInterrupt, "stopped". A SIGTERM or SIGHUP meanwhile is a KeyboardInterrupt.
         """
         lock = FileLock(self.folder / "run.lock")
         try:
-            lock.acquire(timeout=0)
+            lock.acquire(timeout=0.2)  # past anyone who only looks whether it is held
         except Timeout:
             pid = self.status().get("pid", "unknown")
             raise StoreError(
                 f"{self.folder} is being written by process {pid}; wait for it, stop it, or name another folder."
             ) from None
         try:
-            for name in ("items.jsonl", "judgments.jsonl", "rejected.jsonl"):
-                cut_broken_tail(self.folder / name)
-            self._item_ids = set(self.items())
-            yield self
+            with termination_as_interrupt(), self._telling_how_it_ends():
+                for name in ("items.jsonl", "judgments.jsonl", "rejected.jsonl"):
+                    cut_broken_tail(self.folder / name)
+                self._item_ids = set(self.items())
+                yield self
+        finally:
+            self._item_ids = None
+            lock.release()
+
+    @contextmanager
+    def _telling_how_it_ends(self) -> Iterator[None]:
+        try:
+            yield
         except KeyboardInterrupt:
             self.set_status("stopped")
             raise
         except BaseException as error:
             self.set_status("failed", last_error=f"{type(error).__name__}: {error}")
             raise
-        finally:
-            self._item_ids = None
-            lock.release()
 
     def head(self) -> dict[str, Any]:
         """run.json: command, config, prompts, versions."""
@@ -174,6 +183,14 @@ class Run:
         path = self.folder / "status.json"
         return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
+    def state(self) -> str:
+        """How the run stands in truth: the state of status.json, but "interrupted" where that says "running" and nobody
+        writes any more, for a killed process says nothing; "" before the first status."""
+        from workbench.locks import is_locked  # needs POSIX
+
+        said = str(self.status().get("state", ""))
+        return "interrupted" if said == "running" and not is_locked(self.folder / "run.lock") else said
+
     def set_status(self, state: str, **fields: Any) -> None:
         """Replace status.json: state ("running", "done", "stopped", "failed"), pid, and fields such as done, total, eta_seconds.
 
@@ -183,7 +200,9 @@ class Run:
         if before.get("state") == state and now - self._status_written < STATUS_SECONDS:
             return
         self._status_written = now
-        _replace_json(self.folder / "status.json", {**before, "state": state, "pid": os.getpid(), "updated": utc_now(), **fields})
+        _replace_json(
+            self.folder / "status.json", {**before, "state": state, "pid": os.getpid(), "updated": utc_now(), **fields}
+        )
 
     def finish(self, **counts: Any) -> dict[str, Any]:
         """Write summary.json (counts by status and by judge) and set the status to done. Returns the summary.
@@ -232,7 +251,9 @@ def read_lines(path: Path) -> Iterator[dict[str, Any]]:
             try:
                 yield json.loads(line)
             except json.JSONDecodeError as error:
-                raise InputError(f"{path}, line {number}: not JSON ({error.msg}). Restore the line or delete it.") from error
+                raise InputError(
+                    f"{path}, line {number}: not JSON ({error.msg}). Restore the line or delete it."
+                ) from error
 
 
 def cut_broken_tail(path: Path) -> None:
