@@ -4,7 +4,7 @@ Keys of LoRA files were renamed across library versions and then silently not ap
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from workbench.backends.loading import quiet_transformers
 from workbench.backends.probe import probe_logits
@@ -14,9 +14,16 @@ if TYPE_CHECKING:
     from workbench.backends.positions import RopeRule
 
 
+class Adapted(NamedTuple):
+    """A model with its adapter: the PeftModel around it, and how far the adapter moves a logit of the probe."""
+
+    model: Any
+    moved: float
+
+
 @quiet_transformers()
-def apply_adapter(model: Any, folder: Path, processor: Any, rule: "RopeRule | None") -> float:
-    """Put an adapter into the model, in place, and return how far it moves a logit of a probe.
+def apply_adapter(model: Any, folder: Path, processor: Any, rule: "RopeRule | None") -> Adapted:
+    """Put an adapter into the model, in place.
 
     Raises BackendError when a key is missing or unexpected, shapes differ, or the logits do not move at all.
     """
@@ -37,7 +44,7 @@ def apply_adapter(model: Any, folder: Path, processor: Any, rule: "RopeRule | No
     moved = _effect(adapted, processor, rule)
     if not moved > 0:
         raise BackendError(f"The adapter {folder.name!r} has no effect: the model's logits are the same without it.")
-    return moved
+    return Adapted(adapted, moved)
 
 
 def _check_keys(folder: Path, missing: list[str], unexpected: list[str]) -> None:

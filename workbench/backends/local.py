@@ -97,7 +97,7 @@ def load_local(
     if adapter is not None:
         added = resolve(adapter, None)
         check_safetensors(added.folder, "adapter")
-        moved = apply_adapter(network, added.folder, processor, rule)
+        moved = apply_adapter(network, added.folder, processor, rule).moved
         judge_file = read_judge_file(added.folder) or judge_file  # what was trained knows best what it is for
         identity["adapter"] = {"model": added.hub_id, "revision": added.revision}
         report |= {"adapter": identity["adapter"], "adapter_largest_logit_change": moved}
