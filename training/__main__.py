@@ -8,10 +8,11 @@ import argparse
 import shlex
 import sys
 
-from training import commands_embedded, commands_fit
+from training import commands_adapters, commands_embedded, commands_fit
 from workbench.errors import WorkbenchError
 
-VERBS = (commands_fit, commands_embedded)  # each has add_verbs(verbs), and loads nothing heavy when imported
+# Each has add_verbs(verbs), and loads nothing heavy when imported.
+VERBS = (commands_fit, commands_embedded, commands_adapters)
 
 
 def main(argv: list[str] | None = None) -> int:
