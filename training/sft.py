@@ -4,36 +4,57 @@ In every prompt the video and the task come before the responses, so rows of one
 shared part stands once, and each row's own part sees it and itself: the same loss as separate sequences.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
 from torch.nn import functional
-from torch.nn.utils.rnn import pad_sequence
 
+from training.branches import Layout, use_branch_attention
+from training.features import as_encoder_output, modality, vision_features
 from workbench.backends.encoding import Encoded
+from workbench.errors import InputError
+
+__all__ = ["Packed", "Targets", "pack", "target_loss", "target_losses", "vision_features"]
 
 IGNORE = -100
-PREFIX, PADDING = 0, -1
+PREFIX = 0
 
 
 class Packed(NamedTuple):
     """Rows with a common beginning in one sequence: the prefix, then what is each row's own."""
 
     ids: torch.Tensor  # int64 [n]
-    types: torch.Tensor  # int64 [n]: 0 text, 2 video
-    positions: torch.Tensor  # int64 [3, n]; each branch goes on from the prefix
+    types: torch.Tensor  # int64 [n]: 0 text, 1 image, 2 video
+    positions: torch.Tensor  # int64 [axes, n], 3 axes with M-RoPE, else 1; each branch goes on from the prefix
     labels: torch.Tensor  # int64 [n], -100 but for the targets
     branches: torch.Tensor  # int64 [n]: 0 for the prefix, else number of the row from 1
 
+    @property
+    def layout(self) -> Layout:
+        """The lengths of prefix and branches."""
+        prefix, *branches = torch.bincount(self.branches).tolist()
+        return Layout(prefix, tuple(branches)) if len(branches) > 1 else Layout(len(self.ids))
+
+
+class Targets(NamedTuple):
+    """What a forward pass says of every target token, in the order of packs, of their rows, and of the tokens."""
+
+    losses: torch.Tensor  # float32 [targets]: negative log-likelihood
+    right: torch.Tensor  # bool [targets]: the most likely token is the target
+    rows: torch.Tensor  # int64 [targets]: number of the row, counted from 0 through all packs
+
 
 def pack(rows: Sequence[Encoded]) -> Packed:
-    """Put rows of one video and prompt into one sequence. At least one prompt token stays in every branch."""
-    shared = min(int((row.labels == IGNORE).sum()) for row in rows) - 1
-    first = rows[0]
+    """Put rows of one video and prompt into one sequence. At least one prompt token stays in every branch.
+
+    Raises InputError for a row without a target, and for rows of different videos.
+    """
+    first, shared = rows[0], min(map(_first_target, rows)) - 1
     for row in rows[1:]:
-        differs = (row.ids[:shared] != first.ids[:shared]).nonzero()
-        shared = int(differs[0]) if len(differs) else shared
+        if not _same_video(first, row):
+            raise InputError("pack: got rows of different videos, expected one; pack each video's rows by themselves.")
+        shared = min(shared, _agree(first, row))
     branches = [torch.full((len(row) - shared,), number) for number, row in enumerate(rows, 1)]
     return Packed(
         ids=torch.cat([first.ids[:shared], *(row.ids[shared:] for row in rows)]),
@@ -44,44 +65,70 @@ def pack(rows: Sequence[Encoded]) -> Packed:
     )
 
 
-def branch_mask(branches: torch.Tensor) -> torch.Tensor:
-    """Who sees whom: bool [b, 1, n, n] from branch numbers [b, n]. Earlier tokens of prefix and own branch."""
-    own, other = branches.unsqueeze(2), branches.unsqueeze(1)
-    earlier = torch.ones(branches.shape[1], branches.shape[1], dtype=torch.bool).tril()
-    return (earlier & ((other == PREFIX) | (other == own))).unsqueeze(1)
+def _first_target(row: Encoded) -> int:
+    targets = (row.labels != IGNORE).nonzero() if row.labels is not None else ()
+    if not len(targets) or int(targets[0]) == 0:
+        raise InputError("pack: got a row without a target behind a prompt, expected one; encode it with its reply.")
+    return int(targets[0])
 
 
-def vision_features(model: Any, inputs: Sequence[Mapping[str, torch.Tensor]]) -> list[torch.Tensor]:
-    """Merged tokens [n, hidden] of each video, in one pass of the tower over all of them."""
-    pixels = torch.cat([video["pixel_values_videos"] for video in inputs])
-    grids = torch.cat([video["video_grid_thw"] for video in inputs])
-    return list(model.model.get_video_features(pixels, grids, return_dict=True).pooler_output)
+def _agree(one: Encoded, other: Encoded) -> int:
+    """How many tokens two rows have in common at their beginning, places included."""
+    length = min(len(one), len(other))
+    same = one.ids[:length] == other.ids[:length]
+    same &= (one.positions[:, :length] == other.positions[:, :length]).all(0)
+    return int(same.int().cumprod(0).sum())
+
+
+def _same_video(one: Encoded, other: Encoded) -> bool:
+    """The very tensors, as rows of one clip have them, or equal ones."""
+    return one.vision.keys() == other.vision.keys() and all(
+        one.vision[name] is other.vision[name] or torch.equal(one.vision[name], other.vision[name])
+        for name in one.vision
+    )
+
+
+def target_losses(model: Any, packs: Sequence[Packed], features: Sequence[torch.Tensor]) -> Targets:
+    """Run packs, one after the other in one unpadded row, through the model; only the targets' logits are ever made.
+
+    `features` holds what `vision_features` or `merged_features` gives of each pack's video, whether the pack shows it
+    or not. All goes through the model's own forward, so wrappers (PEFT, DDP, FSDP) see an ordinary call.
+    """
+    inner = getattr(model, "module", model)  # DDP holds the model there
+    use_branch_attention(inner)
+    ids, types, labels = (
+        torch.cat([getattr(pack, name) for pack in packs]).to(inner.device) for name in ("ids", "types", "labels")
+    )
+    positions = torch.cat([pack.positions for pack in packs], 1).to(inner.device).unsqueeze(1)
+    told = (labels != IGNORE).nonzero().squeeze(1)
+    seen = [each for pack, each in zip(packs, features, strict=True) if (pack.types != 0).any()]
+    vision = {"mm_encoder_outputs": as_encoder_output(inner, seen)} if seen else {}
+    if modality(inner) == "video":
+        vision["mm_token_type_ids"] = types.unsqueeze(0)
+    logits = model(
+        input_ids=ids.unsqueeze(0),
+        position_ids=positions if len(positions) > 1 else positions[0],
+        # Never read: the layouts say who sees whom. A mask of four axes keeps the library from making one.
+        attention_mask=ids.new_ones(1, 1, 1, 1, dtype=torch.bool),
+        layouts=tuple(pack.layout for pack in packs),
+        logits_to_keep=told - 1,
+        use_cache=False,
+        **vision,
+    ).logits[0].float()  # fmt: skip
+    wanted = labels[told]
+    losses = functional.cross_entropy(logits, wanted, reduction="none")
+    return Targets(losses, logits.argmax(-1) == wanted, _row_numbers(packs).to(inner.device)[told])
+
+
+def _row_numbers(packs: Sequence[Packed]) -> torch.Tensor:
+    """Number of the row that each token is of, through all packs; what a prefix has is unused."""
+    starts = torch.tensor([0, *(int(pack.branches.max()) for pack in packs)]).cumsum(0).tolist()
+    return torch.cat([pack.branches - 1 + start for pack, start in zip(packs, starts, strict=False)])
 
 
 def target_loss(
     model: Any, packs: Sequence[Packed], features: Sequence[torch.Tensor]
 ) -> tuple[torch.Tensor, dict[str, float]]:
-    """Mean negative log-likelihood of the target tokens, all weighted alike; and the share of them predicted right.
-
-    `features` holds the merged tokens [n, hidden] of each pack's video. Only the targets' logits are ever made.
-    """
-    ids, types, labels, branches = (
-        pad_sequence([getattr(pack, name) for pack in packs], batch_first=True, padding_value=value)
-        for name, value in (("ids", 0), ("types", 0), ("labels", IGNORE), ("branches", PADDING))
-    )
-    positions = pad_sequence([pack.positions.T for pack in packs], batch_first=True).permute(2, 0, 1)
-    embeds = model.get_input_embeddings()(ids)
-    slots = (types == 2).unsqueeze(-1).expand_as(embeds)
-    merged = [each for pack, each in zip(packs, features, strict=True) if (pack.types == 2).any()]
-    if merged:
-        embeds = embeds.masked_scatter(slots, torch.cat(merged).to(embeds.dtype))
-    hidden = model.model.language_model(
-        inputs_embeds=embeds,
-        position_ids=positions,
-        attention_mask={"full_attention": branch_mask(branches) if int(branches.max()) > 1 else None},
-        use_cache=False,
-    ).last_hidden_state
-    told = labels[:, 1:] != IGNORE
-    logits, wanted = model.lm_head(hidden[:, :-1][told]).float(), labels[:, 1:][told]
-    right = (logits.argmax(-1) == wanted).float().mean().item()
-    return functional.cross_entropy(logits, wanted), {"token_accuracy": right}
+    """Mean negative log-likelihood of the target tokens, all weighted alike; and the share of them predicted right."""
+    targets = target_losses(model, packs, features)
+    return targets.losses.mean(), {"token_accuracy": targets.right.float().mean().item()}
