@@ -10,22 +10,24 @@ from typing import NamedTuple
 from bootstrap.dataset import DatasetSettings, dataset_counts
 from bootstrap.export_run import export_run
 from bootstrap.exports import Format
-from bootstrap.run_form import seeds_of
 from workbench.errors import InputError
 from workbench.page.upload import Upload, copy_to_show
 from workbench.schema import Item
 from workbench.store import Run
 
 
-def seed_clip(folder: Path, seed: Item) -> Upload:
-    """A copy of a seed's video for the player. Raises InputError for one that lies outside of the run's seeds folder,
-    VideoError for one that cannot be read or is not what the run was made with."""
+def seed_clip(seed: Item) -> Upload:
+    """A copy of a seed's video for the player, wherever the video lies.
+
+    The run names a video by its content, so the page shows that very video and no other file: a path that leads to
+    anything else is refused. Raises InputError for a seed without a video file and for one that is gone, VideoError for
+    what cannot be read or is not what the run was made with.
+    """
     if seed.video is None or not seed.video.path:
         raise InputError("This seed names no video file.")
-    seeds, path = seeds_of(folder), Path(seed.video.path).resolve()
-    home = None if seeds is None else (seeds if seeds.is_dir() else seeds.parent).resolve()
-    if home is None or not path.is_relative_to(home):
-        raise InputError(f"{path.name} is not in the folder of the run's seeds, so the page does not hand it out.")
+    path = Path(seed.video.path)
+    if not path.is_file():
+        raise InputError(f"{path.name} is not where the run found it; put it back to see it here.")
     return copy_to_show(str(path), seed.video.sha256)
 
 

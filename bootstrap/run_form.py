@@ -111,20 +111,6 @@ def own_command(folder: Path) -> list[str]:
     return kept
 
 
-def seeds_of(folder: Path) -> Path | None:
-    """Where a run's seeds came from; None where its command does not tell."""
-    try:
-        words = own_command(folder)
-    except InputError:
-        return None
-    for word, following in zip(words, [*words[1:], ""], strict=True):
-        if word == "--seeds":
-            return Path(following)
-        if word.startswith("--seeds="):
-            return Path(word.partition("=")[2])
-    return None
-
-
 def bootstrap_jobs(runs: Path) -> list[Job]:
     """The bootstrap runs under a folder, the last one started first."""
     marks = [mark for pattern in ("*/sets.jsonl", "*/job.json") for mark in runs.glob(pattern)]

@@ -166,16 +166,16 @@ def _wire_browser(shown: list, watch: Watch, browser: Browser, runs: Path) -> No
         place = random.randrange(len(found)) if step is None else neighbour(found, current, step)
         return {browser.current: found[place].key, browser.card: set_card(found[place], marks), browser.mark_note: "",
                 browser.count: f'<p class="vj-sub">Example {place + 1:,} of {len(found):,}</p>',
-                **clip(folder, found[place].rated_set.seed)}  # fmt: skip
+                **clip(found[place].rated_set.seed)}  # fmt: skip
 
     def nothing(why: str) -> dict:
         hidden = gr.update(value=None, visible=False)
         return {browser.count: "", browser.card: why, browser.player: hidden, browser.clip_note: "",
                 browser.current: (), browser.mark_note: ""}  # fmt: skip
 
-    def clip(folder: Path, seed) -> dict:
+    def clip(seed) -> dict:
         try:
-            upload = seed_clip(folder, seed)
+            upload = seed_clip(seed)
         except WorkbenchError as error:
             return {browser.player: gr.update(value=None, visible=False), browser.clip_note: error_note(error)}
         return {browser.player: gr.update(value=upload.playable, visible=True), browser.clip_note: ""}

@@ -1,6 +1,7 @@
 """The Bootstrap tab's plain functions, on a run that was really made: forms, counts, browsing, marks, clips, export."""
 
 import json
+import os
 import shlex
 import zipfile
 from pathlib import Path
@@ -240,23 +241,33 @@ def test_a_mark_without_a_name_or_rating_is_refused(folder, tmp_path, who, ratin
 
 def test_a_clip_is_shown_as_a_copy(place, folder):
     seed = load_sets(folder)[0].seed
-    shown = Path(seed_clip(folder, seed).playable)
+    shown = Path(seed_clip(seed).playable)
     assert not shown.is_relative_to(place) and shown.read_bytes() == Path(seed.video.path).read_bytes()
+
+
+def test_a_clip_is_shown_wherever_it_lies(place, folder, tmp_path):
+    """Seeds are in one folder and the videos of a public dataset in another."""
+    seed = load_sets(folder)[0].seed
+    elsewhere, link = tmp_path / "videos" / "other.mp4", tmp_path / "link.mp4"
+    elsewhere.parent.mkdir()
+    elsewhere.write_bytes(Path(seed.video.path).read_bytes())
+    link.symlink_to(elsewhere)
+    for path in (elsewhere, link):
+        assert Path(seed_clip(seed_at(seed, path)).playable).read_bytes() == elsewhere.read_bytes()
 
 
 def test_no_other_file_is_handed_out(place, folder, tmp_path):
     sets = load_sets(folder)
     seed, other = sets[0].seed, next(one.seed for one in sets if one.seed.video != sets[0].seed.video)
-    outside = tmp_path / "other.mp4"
-    outside.write_bytes(Path(seed.video.path).read_bytes())
-    link = place / "world" / "clips" / "link.mp4"
-    link.symlink_to(outside)
-    for path in (outside, link, place / "world" / ".." / "x.mp4", Path("/etc/passwd")):
-        with pytest.raises(InputError, match="does not hand it out"):
-            seed_clip(folder, seed_at(seed, path))
-    link.unlink()
-    with pytest.raises(VideoError, match="changed"):
-        seed_clip(folder, seed_at(seed, other.video.path))
+    secret, pipe = tmp_path / "secret.txt", tmp_path / "pipe"
+    secret.write_text("private")
+    os.mkfifo(pipe)
+    for path in (tmp_path / "gone.mp4", tmp_path, pipe, Path("/dev/zero")):
+        with pytest.raises(InputError, match="not where the run found it"):
+            seed_clip(seed_at(seed, path))
+    for path, why in ((other.video.path, "changed"), (secret, "secret.txt"), ("/etc/passwd", "passwd")):
+        with pytest.raises(VideoError, match=why):
+            seed_clip(seed_at(seed, path))
 
 
 def seed_at(seed, path):
