@@ -4,6 +4,7 @@ import csv
 import hashlib
 import json
 import tracemalloc
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from workbench.columns import choose_columns
 from workbench.errors import InputError
 from workbench.rows import read_rows
-from workbench.schema import Item
+from workbench.schema import Item, Video
 from workbench.tables import Rejected, open_table
 from workbench.video import VideoLimits
 
@@ -312,3 +313,10 @@ def test_a_file_that_is_not_in_its_encoding_at_all(folder, ending, encoding):
     path = write(folder, f"t.{ending}", "video,question,answer\nclips/a.mp4,q,é\n")
     with pytest.raises(InputError, match=f"t.{ending}: (cannot be read as {encoding}|not JSON)"):
         open_table(path, encoding=encoding)
+
+
+def test_the_items_of_a_run_or_world_are_a_table_too(folder):
+    item = Item(Video("unknown", "clips/a.mp4"), "q", ("r",), reference="g", description="d", tags={"set": "s"})
+    (row,) = rows_of(write(folder, "items.jsonl", json.dumps(item.to_dict()) + "\n"))
+    assert (row.video.sha256, row.video.path) == (hashlib.sha256(CONTENT).hexdigest(), str(folder / "clips/a.mp4"))
+    assert replace(row, video=item.video).id == item.id

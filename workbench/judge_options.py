@@ -3,13 +3,14 @@
 import dataclasses
 import re
 from argparse import Namespace
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from workbench.batch import Assignment
 from workbench.errors import InputError
 from workbench.prompts import Prompt
-from workbench.replies import Criterion
+from workbench.replies import Criterion, ReplyForm
 
 TABLE_OPTIONS = ("column", "videos", "encoding", "limit", "show_reference")
 VIDEO_OPTIONS = ("video", "response", "reference", "description")
@@ -81,6 +82,21 @@ def read_judge_option(text: str) -> tuple[str, str | int]:
 def prompt_record(prompt: Prompt) -> dict[str, Any]:
     """The prompt in full, as run.json keeps it."""
     return {"id": prompt.id, **dataclasses.asdict(prompt)}
+
+
+def prompt_of_record(record: Mapping[str, Any]) -> Prompt:
+    """The prompt that `prompt_record` kept. Raises InputError where this version would render it otherwise."""
+    fields = {name: value for name, value in record.items() if name != "id"}
+    form = dict(fields["form"])
+    labels = {int(value): words for value, words in form["labels"].items()}  # JSON made the numbers strings
+    criteria = tuple(Criterion(**each) for each in form["criteria"])
+    prompt = Prompt(**{**fields, "form": ReplyForm(**{**form, "labels": labels, "criteria": criteria})})
+    if prompt.id != record["id"]:
+        raise InputError(
+            f"prompt: got {record['id']}, which would be shown as {prompt.id} now: rendering has changed since. Judge "
+            "the items again."
+        )
+    return prompt
 
 
 def _text_or_file(text: str) -> str:

@@ -83,7 +83,7 @@ def _item_or_rejected(
     if row.problem:
         return _rejected(row, row.problem)
     try:
-        path = _text(row.values, columns.video, required=need_video)
+        path = _video_path(row.values, columns.video, required=need_video)
         return Item(
             video=finder.find(path) if path else None,
             instruction=instruction or _text(row.values, columns.instruction) or "",
@@ -94,6 +94,14 @@ def _item_or_rejected(
         )
     except WorkbenchError as error:
         return _rejected(row, str(error))
+
+
+def _video_path(values: Mapping[str, Any], column: str | None, required: bool) -> str | None:
+    """The path in a cell, or in the record of a video that items.jsonl of a run or a world has there."""
+    value = values.get(column) if column else None
+    if column and isinstance(value, Mapping) and "path" in value:
+        values = {column: value["path"]}
+    return _text(values, column, required)
 
 
 def _rejected(row: Row, reason: str) -> Rejected:
