@@ -4,6 +4,7 @@ Every figure is an Estimate: with its n, what was left out, and an interval that
 """
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from bootstrap.acceptance import (
@@ -22,6 +23,7 @@ from bootstrap.attempts import RatedSet, read_sets
 from bootstrap.clustered import Estimate
 from bootstrap.gold_distance import Distance, gold_distance
 from bootstrap.leaks import MOST_SETS, Probe, Words, probes, texts_of, words_about_ratings
+from bootstrap.marks import Marked, Marks, marked, read_marks
 from bootstrap.repeats import Repeats, repeats
 from bootstrap.sampling_sets import some_sets
 from bootstrap.truth import Truth, known_truth
@@ -49,15 +51,18 @@ class Audit(NamedTuple):
     probes: list[Probe]
     words: Words
     repeats: Repeats
+    marks: Marked | None = None  # what people say, where somebody marked an example
 
 
 def audit_run(run: Run, metrics: Sequence[Metric]) -> Audit:
     """The audit of what a run has finished; one that is still being written may be audited."""
-    return audit_sets(read_sets(run), metrics, failed=len(run.rejected()))
+    return audit_sets(read_sets(run), metrics, len(run.rejected()), read_marks(run.folder))
 
 
-def audit_sets(sets: Sequence[RatedSet], metrics: Sequence[Metric], failed: int = 0) -> Audit:
-    """The audit of sets; `failed` seeds were not worked on to the end."""
+def audit_sets(
+    sets: Sequence[RatedSet], metrics: Sequence[Metric], failed: int = 0, marks: Marks = MappingProxyType({})
+) -> Audit:
+    """The audit of sets; `failed` seeds were not worked on to the end, `marks` are what people said."""
     complete = [one for one in sets if one.complete]
     texts = texts_of(some_sets(complete, MOST_SETS)[0])
     truth, truth_problem = _truth(sets)
@@ -77,6 +82,7 @@ def audit_sets(sets: Sequence[RatedSet], metrics: Sequence[Metric], failed: int 
         probes=probes(sets),
         words=words_about_ratings(texts),
         repeats=repeats(texts),
+        marks=marked(sets, marks),
     )
 
 

@@ -16,7 +16,7 @@ INTERVALS = (
 
 def audit_text(audit: Audit) -> str:
     """Every finding, a paragraph a question."""
-    parts = [_yield, _funnel, _matrices, _biases, _truth, _distances, _probes, _words, _repeats]
+    parts = [_yield, _funnel, _matrices, _biases, _truth, _distances, _probes, _words, _repeats, _marks]
     blocks = ["\n".join(lines) for part in parts if (lines := list(part(audit)))]
     return "\n\n".join([*blocks, INTERVALS])
 
@@ -128,6 +128,18 @@ def _repeats(audit: Audit) -> Iterator[str]:
     yield from (f"  {a} and {b} of a set: {share}" for (a, b), share in found.items())
     yield f"  responses that repeat one about another video: {audit.repeats.across}"
     yield f"  of these with the same rating (chance 0.200): {audit.repeats.same_rating}"
+
+
+def _marks(audit: Audit) -> Iterator[str]:
+    if (marks := audit.marks) is None:
+        return
+    yield f"People ({marks.people}) marked {marks.responses} responses; {marks.wrong_sets} sets hold one marked as wrong"
+    for rating, share in marks.wrong.items():
+        if share.n:
+            yield f"  kept as {rating}: wrong {share}; deserved less kept {marks.gap[rating].value:+.2f}"
+    if marks.rejected.n:
+        yield f"  rejected ones that deserve their target: {marks.rejected}"
+    yield "  (they chose what to look at: shares of what was marked, not of the run)"
 
 
 # -- the page

@@ -30,6 +30,7 @@ class Card(NamedTuple):
     unused: Mapping[str, int]  # rows that an export could not use, by prompt and reason
     prompts: Sequence[str]  # ids of the judging prompts that the rows are rendered with; none where they are not
     of_world: bool
+    marked_kept: int = 0  # sets used though people marked a response of theirs as wrong
 
 
 def write_card(card: Card) -> str:
@@ -140,6 +141,10 @@ def _limits(card: Card) -> str:
         lines.append(
             f"{card.counts['given_otherwise']} pointwise rows were given another rating than the one they carry (alpha is "
             f"{card.head['config']['alpha']}); their rationales argue for the rating given (`given` in the settings)."
+        )
+    if card.marked_kept:
+        lines.append(
+            f"People marked a response of {card.marked_kept} of the sets used as wrong; they were kept on request."
         )
     if empty := [split for split in SPLITS if not _rows(card, split, "pointwise")]:
         lines.append(f"No video fell into {' and '.join(empty)}; there are too few for the shares asked for.")

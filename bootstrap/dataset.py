@@ -14,7 +14,7 @@ goes on adds rows and moves none. Pointwise rows are balanced: each set gives on
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
@@ -28,6 +28,7 @@ from workbench.store import read_lines
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
 PAIR_SHARE = 0.5  # paper, section 1
+MARKED_WRONG = "marked as wrong by people"  # why a set makes no rows
 SHARES = (0.8, 0.1, 0.1)  # the paper states none
 
 
@@ -59,19 +60,22 @@ class Dataset(NamedTuple):
     left_out: Counter
 
 
-def build_dataset(sets: Iterable[RatedSet], settings: DatasetSettings, rubrics: Mapping[str, str]) -> Dataset:
-    """The rows of all sets that make some; `rubrics` by the id of the seed. Raises InputError where none does."""
+def build_dataset(
+    sets: Iterable[RatedSet], settings: DatasetSettings, rubrics: Mapping[str, str], wrong: Collection[str] = ()
+) -> Dataset:
+    """The rows of all sets that make some; `rubrics` by the id of the seed, `wrong` the ids of seeds whose sets are left
+    out because people marked them as wrong. Raises InputError where none makes any."""
     rows: dict[Split, list[Row]] = {split: [] for split in SPLITS}
     used, left_out = 0, Counter()
     for rated_set in sets:
-        if problem := set_problem(rated_set):
+        if problem := set_problem(rated_set) or (MARKED_WRONG if rated_set.seed.id in wrong else None):
             left_out[problem] += 1
             continue
         split, rubric = split_of(rated_set.seed, settings), rubrics.get(rated_set.seed.id)
         rows[split] += set_rows(rated_set, split, rubric, settings.pair_share, settings.seed)
         used += 1
     if not used:
-        told = ", ".join(f"{count} with {reason}" for reason, count in left_out.items()) or "none finished"
+        told = ", ".join(f"{reason}: {count}" for reason, count in left_out.items()) or "none finished"
         raise InputError(f"dataset: got no complete set ({told}), expected at least one; let the run go on.")
     return Dataset(settings, rows, used, left_out)
 

@@ -47,6 +47,8 @@ def _export_parser(verbs: Any) -> None:
     export.add_argument("--shares", type=_shares, default=SHARES, metavar="A,B,C",
                         help="of the videos, for train, validation and test (default: 0.8,0.1,0.1)")  # fmt: skip
     export.add_argument("--seed", type=int, default=0, metavar="S", help="of pairs, order and splits (default: 0)")
+    export.add_argument("--keep-marked", action="store_true",
+                        help="use sets also where somebody marked a response as wrong (default: leave them out)")  # fmt: skip
     export.add_argument("--rubrics", metavar="SPEC",
                         help="a judge of the workbench that writes a rubric for each instruction "
                         "(default: the world's own, where the seeds are of a world folder)")  # fmt: skip
@@ -92,12 +94,14 @@ def _export(arguments: argparse.Namespace) -> int:
     run = _bootstrap_run(arguments.run_folder)
     settings = DatasetSettings(arguments.pair_share, arguments.seed, arguments.shares)
     if arguments.rubrics is None:
-        return _report_export(export_run(run, arguments.to, arguments.format, settings), arguments.to)
+        exported = export_run(run, arguments.to, arguments.format, settings, keep_marked=arguments.keep_marked)
+        return _report_export(exported, arguments.to)
     backend = load_writer(arguments.rubrics, dict(map(read_judge_option, arguments.rubrics_option)))
     try:
         with Meter("rubrics") as meter:
             writer = RubricWriter(backend, _counting(meter))
-            return _report_export(export_run(run, arguments.to, arguments.format, settings, writer), arguments.to)
+            exported = export_run(run, arguments.to, arguments.format, settings, writer, arguments.keep_marked)
+            return _report_export(exported, arguments.to)
     finally:
         backend.close()
 

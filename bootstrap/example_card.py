@@ -1,17 +1,16 @@
 """One set of a run as HTML: its five responses, how each came to be, and what was rejected. All text is escaped here."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from html import escape
 
 from bootstrap.attempts import Attempt, RatedSet
 from bootstrap.browse import Example
 from bootstrap.chats import GOLD, TARGETS
+from bootstrap.marks import Marks
 from bootstrap.world_truth import true_rating
 from workbench.errors import InputError
 from workbench.page.ratings import ink_on, rating_colour
 from workbench.schema import Item, Judgment
-
-Marks = Mapping[str, Sequence[Judgment]]  # by item id
 
 
 def set_card(example: Example, marks: Marks) -> str:

@@ -19,6 +19,7 @@ from bootstrap.dataset import (
     write_workbench,
 )
 from bootstrap.exports import Exported, Format, write_llama_factory, write_ms_swift, write_parquet
+from bootstrap.marks import read_marks, wrong_sets
 from bootstrap.rows import set_problem
 from bootstrap.rubrics import Rubric, world_rubrics, write_rubrics
 from workbench.backends.base import Backend
@@ -44,26 +45,37 @@ class Export(NamedTuple):
 
 
 def export_run(
-    run: Run, folder: Path, form: Format, settings: DatasetSettings, writer: RubricWriter | None = None
+    run: Run,
+    folder: Path,
+    form: Format,
+    settings: DatasetSettings,
+    writer: RubricWriter | None = None,
+    keep_marked: bool = False,
 ) -> Export:
     """Write the dataset of a run's complete sets, with its card.
+
+    Sets of which a person marked a kept response as wrong are left out, and counted, unless `keep_marked`.
 
     Rubrics are the writer's; without one, the world's own for seeds of a world folder. The same call again writes the
     same files, or those of a run that has gone on; written rubrics are kept. Raises InputError for a run without a
     complete set and for a folder that holds something else.
     """
     sets = [one for one in read_sets(run)]
-    fit = [one.seed for one in sets if set_problem(one) is None]
-    build_dataset(sets, settings, {})  # refuses a run without rows before anything is written or asked
+    doubted = wrong_sets(sets, read_marks(run.folder))
+    wrong = frozenset() if keep_marked else doubted
+    fit = [one.seed for one in sets if set_problem(one) is None and one.seed.id not in wrong]
+    build_dataset(sets, settings, {}, wrong)  # refuses a run without rows before anything is written or asked
     judge = writer.backend.name if writer else None
     record = {"run": run.head()["created"], "format": form, **settings_record(settings), "rubrics": judge}
+    record |= {"marked": "kept"} if keep_marked else {}
     claim_folder(folder, record)
     rubrics, problems = _rubrics(fit, folder, writer)
-    dataset = build_dataset(sets, settings, rubrics)
+    dataset = build_dataset(sets, settings, rubrics, wrong)
     exported = _write(folder, dataset, form)
     counts = dataset_counts(dataset)
     write_record(folder, record, counts)
-    card = _card(run, sets, dataset, exported, form, judge, counts)
+    kept = sum(seed.id in doubted for seed in fit)
+    card = _card(run, sets, dataset, exported, form, judge, counts)._replace(marked_kept=kept)
     (folder / "README.md").write_text(write_card(card), encoding="utf-8", errors="replace")
     return Export(dataset, exported, problems)
 

@@ -3,6 +3,7 @@
 import json
 import os
 import shlex
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -10,11 +11,12 @@ import pytest
 
 from bootstrap.__main__ import main
 from bootstrap.attempts import finished_lines
+from bootstrap.audit import audit_run
 from bootstrap.browse import Filters, examples_of, kinds_of, load_sets, neighbour, rounds_of
 from bootstrap.example_card import set_card
 from bootstrap.figures import funnel_figure, matrix_figure
 from bootstrap.live import live_figures, status_card
-from bootstrap.marks import mark_example, read_marks
+from bootstrap.marks import mark_example, read_marks, wrong_sets
 from bootstrap.run_files import export_dataset, seed_clip
 from bootstrap.run_form import (
     RunForm,
@@ -286,3 +288,57 @@ def test_an_export_is_a_folder_and_a_file(folder, form):
     names = zipfile.ZipFile(exported.archive).namelist()
     assert "README.md" in names and (folder / "exports" / form / "README.md").exists()
     assert json.loads((folder / "exports" / form / "dataset.json").read_text())
+
+
+# -- marks in the audit and the export
+
+
+@pytest.fixture
+def marked_run(place, tmp_path) -> Path:
+    """A copy of the run in which two people marked examples: a kept 4 wrong and right, a kept gold right, a rejected one."""
+    folder = tmp_path / "marked"
+    shutil.copytree(place / "runs" / "sets", folder)
+    (folder / "marks.jsonl").unlink(missing_ok=True)
+    sets = [one for one in load_sets(folder) if one.complete]
+    kept = next(one for one in examples_of(sets[:1], Filters(rating=4)) if one.accepted)
+    mark_example(folder, kept, "ann", 2, "it is worse")
+    mark_example(folder, kept, "bob", 4, "")
+    mark_example(folder, examples_of(sets[1:2], Filters(rating=5))[0], "ann", 5, "")
+    rejected = next(one for one in examples_of(load_sets(folder)) if not one.accepted)
+    mark_example(folder, rejected, "ann", rejected.rating, "")
+    return folder
+
+
+def test_marks_are_counted_by_the_audit(marked_run, capsys):
+    audit = audit_run(Run.open(marked_run), [])
+    found = audit.marks
+    assert (found.people, found.responses, found.wrong_sets) == (2, 3, 1)
+    assert (found.wrong[4].value, found.wrong[4].n, found.gap[4].value) == (0.5, 2, -1.0)
+    assert (found.wrong[5].value, found.wrong[5].n, found.wrong[3].n) == (0.0, 1, 0)
+    assert (found.rejected.value, found.rejected.n) == (1.0, 1)
+    assert main(["audit", str(marked_run)]) == 0
+    assert "People (2) marked 3 responses; 1 sets hold one marked as wrong" in capsys.readouterr().out
+    assert audit_run(Run.open(marked_run.parent / "marked"), []).marks == found
+
+
+def test_a_set_marked_as_wrong_is_left_out_of_exports_unless_it_is_kept(marked_run, tmp_path, capsys):
+    assert main(["export", str(marked_run), f"--to={tmp_path / 'clean'}"]) == 0
+    assert "1 marked as wrong by people" in capsys.readouterr().out
+    assert main(["export", str(marked_run), f"--to={tmp_path / 'all'}", "--keep-marked"]) == 0
+    clean, everything = (
+        json.loads((tmp_path / name / "dataset.json").read_text())["counts"] for name in ("clean", "all")
+    )
+    assert everything["sets"] == clean["sets"] + 1 and clean["left_out"]["marked as wrong by people"] == 1
+    cards = [(tmp_path / name / "README.md").read_text() for name in ("clean", "all")]
+    assert "marked as wrong by people: 1" in cards[0] and "a response of 1 of the sets used as wrong" in cards[1]
+    assert main(["export", str(marked_run), f"--to={tmp_path / 'clean'}", "--keep-marked"]) == 2
+
+
+def test_changing_ones_mind_brings_a_set_back(marked_run):
+    sets = load_sets(marked_run)
+    (wrong,) = wrong_sets(sets, read_marks(marked_run))
+    example = next(
+        one for one in examples_of(sets, Filters(rating=4)) if one.accepted and one.rated_set.seed.id == wrong
+    )
+    mark_example(marked_run, example, "ann", 4, "")
+    assert wrong_sets(sets, read_marks(marked_run)) == frozenset()
