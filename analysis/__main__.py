@@ -13,9 +13,10 @@ import shlex
 import sys
 from collections.abc import Sequence
 
+from analysis import commands_benchmarks
 from workbench.errors import WorkbenchError
 
-VERB_MODULES = ()
+VERB_MODULES = (commands_benchmarks,)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -17,7 +17,7 @@ GOLD_NAMES = ("human", "target")
 
 
 class ItemFacts(NamedTuple):
-    """What an item is about. `video` is what intervals draw: the video's hash, or the question where there is none.
+    """What an item is about. `video` is what intervals draw: the video's hash, else its name in the tag "video", else the question.
 
     `question` stands for video and instruction, `responses` for each response to it: equal across items, whatever else
     they hold, so that a response rated alone is found again in a pair.
@@ -93,7 +93,7 @@ def records_of(items: Mapping[str, ItemFacts], judgments: Iterable[Judgment]) ->
 
 def item_facts(item: Item) -> ItemFacts:
     """What statistics need of an item."""
-    video = item.video.sha256 if item.video else None
+    video = item.video.sha256 if item.video else item.tags.get("video")  # a benchmark without its files names them
     question = content_id([video, item.instruction])
     responses = tuple(content_id([question, response]) for response in item.responses)
     return ItemFacts(item.kind, video or question, question, responses, item.tags)
