@@ -1,0 +1,178 @@
+"""Put a planned judge on the Hub: one commit, private unless asked otherwise, the token never shown or kept.
+
+Everything goes up before the one commit that makes it visible, so a repository never holds half a judge. After an
+interruption the same call goes on: what the Hub has already is not sent again.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from fnmatch import fnmatch
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from training.push_plan import CARD, KEPT, Plan
+from workbench.backends.judge_file import NAME as JUDGE_FILE
+from workbench.errors import InputError, WorkbenchError
+
+if TYPE_CHECKING:
+    from huggingface_hub import HfApi, ModelInfo
+
+OURS = "videojudge"  # the tag by which a card says that this workbench wrote it
+NO_TOKEN = "no Hub token: set HF_TOKEN to one that may write, or log in with `hf auth login`."
+
+
+class PushError(WorkbenchError):
+    """The Hub refused, could not be reached, or the upload broke off."""
+
+
+class Pushed(NamedTuple):
+    """Where a judge is now."""
+
+    url: str
+    commit: str
+    private: bool
+
+
+def token_found() -> bool:
+    """Whether the environment or the Hub login has a token; it is not checked."""
+    from huggingface_hub import get_token
+
+    return get_token() is not None
+
+
+def push(
+    plan: Plan, *, private: bool = True, revision: str | None = None, say: Callable[[str], None] = print
+) -> Pushed:
+    """Upload a plan. The token is the one of the environment or the Hub login.
+
+    Args:
+        private: who may see a repository that is made by this push; one that is there must be so already.
+        revision: branch to push to, made where it is not there; None is main.
+
+    Raises InputError for a repository that holds something else or is seen by others than asked for, PushError where
+    the Hub refuses or cannot be reached.
+    """
+    from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, get_token
+
+    token = get_token()
+    if token is None:
+        raise InputError(NO_TOKEN)
+    api = HfApi(token=token)
+    with _told(plan, token):
+        user = api.whoami(cache=True)["name"]
+        found = _repository(api, plan.repo)
+        if found is None:
+            api.create_repo(plan.repo, private=private, exist_ok=False)
+            say(f"made {plan.repo}, {'private' if private else 'public'}, as {user}")
+        else:
+            _check_repository(api, plan.repo, found, private)
+        if revision is not None:
+            api.create_branch(plan.repo, branch=revision, exist_ok=True)
+        there = api.list_repo_files(plan.repo, revision=revision)
+        new = {file.path for file in plan.files}
+        operations: list[Any] = [CommitOperationAdd(file.path, file.content) for file in plan.files]
+        operations += [CommitOperationDelete(path) for path in there if path not in new and _of_a_judge(path)]
+        say(f"uploading {len(plan.files)} files, {plan.size / 1e6:,.1f} MB; interrupted, the same command goes on")
+        done = api.create_commit(
+            plan.repo, operations, commit_message=f"Push {plan.checkpoint.name}", revision=revision
+        )
+        _check_arrived(api, plan, revision)
+    return Pushed(f"{api.endpoint}/{plan.repo}", done.oid, private)
+
+
+def _repository(api: "HfApi", repo: str) -> "ModelInfo | None":
+    from huggingface_hub.errors import RepositoryNotFoundError
+
+    try:
+        return api.model_info(repo)
+    except RepositoryNotFoundError:
+        return None
+
+
+def _check_repository(api: "HfApi", repo: str, found: "ModelInfo", private: bool) -> None:
+    """Refuse to write over someone's other work, and to show what was to be private."""
+    if bool(found.private) != private:
+        now, asked = ("private", "--public") if found.private else ("public", "private, the default")
+        fix = "leave --public out" if found.private else "say --public"
+        raise InputError(
+            f"repo: {repo} is there and {now}, and you asked for {asked}; {fix}, or change it on its settings page."
+        )
+    files = {each.rfilename for each in found.siblings or []}
+    if files - {".gitattributes"} and not _ours(api, repo, files):
+        raise InputError(
+            f"repo: the name {repo} is taken by something that this workbench did not push ({len(files)} files, without a "
+            f"judge.json and its card); choose another name."
+        )
+
+
+def _ours(api: "HfApi", repo: str, files: set[str]) -> bool:
+    if JUDGE_FILE in files:
+        return True
+    if CARD not in files:
+        return False
+    with open(api.hf_hub_download(repo, CARD), encoding="utf-8") as card:
+        return OURS in card.read().split("\n---", 1)[0]
+
+
+def _of_a_judge(path: str) -> bool:
+    """Whether a file in the repository is one that an earlier push put there: a stale shard, a former processor file."""
+    return path in (CARD, JUDGE_FILE) or any(fnmatch(path, pattern) for pattern in KEPT)
+
+
+def _check_arrived(api: "HfApi", plan: Plan, revision: str | None) -> None:
+    infos = api.get_paths_info(plan.repo, [file.path for file in plan.files], revision=revision)
+    sizes = {info.path: getattr(info, "size", None) for info in infos}
+    wrong = [file.path for file in plan.files if sizes.get(file.path) != file.size]
+    if wrong:
+        raise PushError(f"{plan.repo}: {wrong[0]} did not arrive whole; push again.")
+
+
+# -- what went wrong, in our words
+
+
+@contextmanager
+def _told(plan: Plan, token: str) -> Iterator[None]:
+    """Errors of the client as ours, and without the token, whatever a library has put into its message."""
+    import httpx2
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalTokenNotFoundError, OfflineModeIsEnabled
+
+    try:
+        yield
+    except LocalTokenNotFoundError as error:
+        raise InputError(NO_TOKEN) from error
+    except OfflineModeIsEnabled as error:
+        raise PushError("The Hub client is offline (HF_HUB_OFFLINE=1); unset that to push.") from error
+    except HFValidationError as error:
+        raise InputError(f"repo: {_clean(error, token)}") from error
+    except HfHubHTTPError as error:
+        raise PushError(_refusal(error, plan.repo, token)) from None  # its cause holds the request and its headers
+    except (httpx2.TransportError, ConnectionError, TimeoutError) as error:
+        raise PushError(
+            f"The Hub could not be reached ({type(error).__name__}). Nothing of {plan.repo} is changed; the same command "
+            "goes on when the network is back, and sends nothing twice."
+        ) from None
+    except (RuntimeError, OSError, ValueError) as error:
+        cause = error.__cause__
+        why = _refusal(cause, plan.repo, token) if isinstance(cause, HfHubHTTPError) else _clean(cause or error, token)
+        raise PushError(
+            f"The upload broke off: {why} Nothing of {plan.repo} is changed yet; the same command goes on, and sends "
+            "nothing twice."
+        ) from None
+
+
+def _refusal(error: Any, repo: str, token: str) -> str:
+    status, said = error.response.status_code, _clean(error.server_message or error, token)
+    owner = repo.split("/")[0]
+    reasons = {
+        401: "The Hub does not know this token; make a new one, or log in again with `hf auth login`.",
+        403: f"The Hub does not let this token write under {owner!r} ({said}). Take a token with write access, or your own "
+        "name before the slash.",
+        404: f"The Hub has no such place ({said}).",
+        409: f"The name {repo} is taken ({said}); choose another.",
+        412: f"{repo} was changed by someone else meanwhile; push again.",
+    }
+    return reasons.get(status, f"The Hub answered {status}: {said}. Try again later.")
+
+
+def _clean(error: Any, token: str) -> str:
+    lines = [line.strip() for line in str(error).replace(token, "(token)").splitlines() if line.strip()]
+    return " ".join(lines)[:300]
