@@ -86,7 +86,8 @@ def branch_attention(
     if sliding_window is not None:
         raise InputError("packing: got a layer with a sliding window, expected full attention; train without packs.")
     if query.device.type == "cpu" and not dropout:
-        output = Cascade.apply(query, key, value, tuple(layouts), scaling)
+        with torch.autocast("cpu", enabled=False):  # on CPUs the fused kernel is slower in bfloat16
+            output = Cascade.apply(query.float(), key.float(), value.float(), tuple(layouts), scaling)
     else:
         output = joined(query, key, value, layouts, dropout, scaling)
     return output.transpose(1, 2).contiguous(), None

@@ -1,6 +1,7 @@
 """What a fit learns from: the rows and facts of a world folder, and each clip's frames and model inputs, made once."""
 
 import json
+import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -44,11 +45,17 @@ class World:
         """The sha256 of every video that has rows and facts, in the file's order."""
         return [video for video in self.examples if video in self.facts]
 
-    def frames(self, video: str) -> Frames:
-        """The frames of a video, decoded on first use."""
+    def frames(self, video: str, counts: Mapping[int, float] | None = None) -> Frames:
+        """The frames of a video, decoded on first use; their number drawn by the shares of `counts`, if given.
+
+        A video has the same number every time.
+        """
+        policy = self.policy
+        if counts:
+            policy = replace(policy, frames=random.Random(video).choices(list(counts), list(counts.values()))[0])
         item = self.examples[video][0].item
         assert item.video is not None and item.video.path is not None
-        return load_frames(replace(item.video, path=str(self.folder / item.video.path)), self.policy, self.cache)
+        return load_frames(replace(item.video, path=str(self.folder / item.video.path)), policy, self.cache)
 
 
 def _in_fixed_order(example: Example, vocabulary: Mapping[str, Sequence[str]]) -> Example:

@@ -16,7 +16,8 @@ from torch.nn import functional
 IGNORE = -100
 ATTRIBUTES = ("colour", "shape", "size", "texture")  # of the object under a token
 AXES = ("across", "along")  # sign of the object's step between the two frames of a token: x, then y
-COVERED, OF_OBJECT = 0.25, 0.5  # share of the token's cell, or of the object, that makes the cell the object's
+COVERED = 0.15  # share of its cell that makes a token the object's; the token that holds most of an object is so too
+WEIGHTS = {"shape": 2.0}  # of labels in the loss; the others count 1
 SEEN = 20  # percent of an object's area that must be visible
 FINE = 4  # stretches that a cell is cut into along each edge, for where the objects are
 PLACE, PLACE_WEIGHT = "place", 4.0
@@ -42,7 +43,8 @@ def dense_labels(
     owner, best = np.full((len(pairs), *grid), -1), np.zeros((len(pairs), *grid))
     for number, thing in enumerate(facts["objects"]):
         cell, part = _shares(thing, pairs, grid)
-        wins = ((cell >= COVERED) | (part >= OF_OBJECT)) & (cell >= best)
+        most = (part > 0) & (part == part.max((1, 2), keepdims=True))
+        wins = ((cell >= COVERED) | most) & (cell >= best)
         owner[wins], best[wins] = number, cell[wins]
     labels = {name: np.full(owner.shape, IGNORE) for name in (*ATTRIBUTES, *AXES)}
     for number, thing in enumerate(facts["objects"]):
@@ -128,6 +130,6 @@ def dense_loss(
             continue
         known = labels[name] != IGNORE
         if known.any():
-            total = total + functional.cross_entropy(scores[known], labels[name][known])
+            total = total + WEIGHTS.get(name, 1.0) * functional.cross_entropy(scores[known], labels[name][known])
             figures[name] = (scores[known].argmax(-1) == labels[name][known]).float().mean().item()
     return total, figures

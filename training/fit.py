@@ -16,7 +16,7 @@ from pathlib import Path
 from training.base import fixed_lines, make_base
 from training.data import World
 from training.presets import Preset, StageName
-from training.rows import COMPARE, DESCRIBE, LIST_CLAIMS, LOOK, Example
+from training.rows import COMPARE, LIST_CLAIMS, LOOK, Example
 from workbench.errors import InputError
 from workbench.prompts import Prompt, load_prompt, render
 
@@ -56,7 +56,7 @@ def _make_base(preset: Preset, world: World, folder: Path) -> None:
     chosen = random.Random(preset.seed).sample(examples, min(TOKENIZER_ROWS, len(examples)))
     prompts = [load_prompt(name, reference=True) for name in preset.prompts]
     fixed = fixed_lines(_renderings(prompt, examples) for prompt in prompts)
-    make_base(folder, preset, [DESCRIBE, LOOK, LIST_CLAIMS, COMPARE, *chain.from_iterable(map(_texts, chosen))], fixed)
+    make_base(folder, preset, [LOOK, LIST_CLAIMS, COMPARE, *chain.from_iterable(map(_texts, chosen))], fixed)
 
 
 def _renderings(prompt: Prompt, examples: list[Example]) -> list[str]:
@@ -88,7 +88,7 @@ def _run_stage(name: StageName, preset: Preset, world: World, source: Path, fold
     place = Place(name, metrics, folder / "state.pt")
     model = AutoModelForImageTextToText.from_pretrained(source).train()
     learner = stages.Learner(model, AutoProcessor.from_pretrained(source), place)
-    run = {"dense": stages.run_dense, "language": stages.run_language, "judge": stages.run_judge}[name]
+    run = stages.run_dense if name == "dense" else stages.run_rows
     run(learner, world, preset.stages[name], preset.seed)
     model.save_pretrained(folder)
     place.state.unlink(missing_ok=True)

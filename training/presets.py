@@ -7,20 +7,22 @@ from typing import Any, Literal
 from workbench.errors import InputError
 from workbench.schema import Sampling, VideoPolicy
 
-StageName = Literal["dense", "language", "judge"]
-TASKS = ("describe", "look", "claims", "compare")  # drills beside the prompts
+StageName = Literal["dense", "reading", "looking", "judge"]
+TEXT_TASKS = ("claims", "compare")  # drills without a video
+TASKS = ("look", *TEXT_TASKS)  # all drills, beside the prompts
 
 
 @dataclass(frozen=True)
 class Stage:
-    """One stage of training. A step sees `videos` videos and up to `rows` rows of each (the dense stage has none)."""
+    """One stage of training. A dense step sees `videos` videos; other steps see packs of up to `rows` rows each."""
 
     steps: int
     videos: int
     lr: float
     rows: int = 1
     train_vision: bool = True
-    mix: Mapping[str, float] = field(default_factory=dict)  # prompt or task -> share of the steps
+    frames: Mapping[int, float] = field(default_factory=dict)  # frames of a video -> share; none: as the policy says
+    mix: Mapping[str, float] = field(default_factory=dict)  # prompt or task -> packs a step, a fraction being a chance
 
 
 @dataclass(frozen=True)
@@ -43,19 +45,21 @@ class Preset:
         return tuple(name for name in self.stages["judge"].mix if name not in TASKS)
 
 
+FRAMES = {8: 0.75, 4: 0.05, 16: 0.15, 32: 0.05}
+
 EMBEDDED = Preset(
     name="embedded",
     sizes={
         "vocabulary": 1024,
         "hidden": 192,
-        "layers": 5,
+        "layers": 6,
         "heads": 6,
         "key_value_heads": 3,
         "intermediate": 512,
-        "vision_hidden": 128,
+        "vision_hidden": 160,
         "vision_layers": 4,
-        "vision_heads": 4,
-        "vision_intermediate": 256,
+        "vision_heads": 5,
+        "vision_intermediate": 320,
         "context": 8192,
         "initializer_range": 0.04,
         "min_pixels": 12_544,
@@ -66,24 +70,27 @@ EMBEDDED = Preset(
     policy=VideoPolicy(frames=8, min_pixels=12_544, max_pixels=12_544),
     sampling=Sampling(temperature=0.0, max_new_tokens=512),
     stages={
-        "dense": Stage(steps=700, videos=16, lr=1.5e-3),
-        "language": Stage(
-            steps=2500,
-            videos=4,
+        "dense": Stage(steps=2000, videos=24, lr=1.5e-3),
+        "reading": Stage(steps=800, videos=0, lr=1.5e-3, rows=5, train_vision=False, mix={"claims": 5, "compare": 2}),
+        "looking": Stage(
+            steps=2000,
+            videos=0,
             lr=1.5e-3,
-            rows=4,
+            rows=5,
             train_vision=False,
-            mix={"describe": 0.15, "look": 0.25, "claims": 0.4, "compare": 0.2},
+            frames=FRAMES,
+            mix={"look": 10, "claims": 2, "compare": 1},
         ),
         "judge": Stage(
-            steps=1100,
-            videos=2,
-            lr=1e-3,
-            rows=4,
+            steps=4000,
+            videos=0,
+            lr=1.2e-3,
+            rows=5,
             train_vision=False,
+            frames=FRAMES,
             mix={
-                **{"claims": 0.15, "compare": 0.1, "look": 0.1, "pointwise": 0.36},
-                **{"rubric": 0.08, "pairwise": 0.06, "pairwise_reasoning": 0.15},
+                **{"look": 3, "claims": 1, "compare": 0.5, "pointwise": 2.5},
+                **{"rubric": 0.4, "pairwise": 0.3, "pairwise_reasoning": 0.7},
             },
         ),
     },

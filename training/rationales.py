@@ -3,16 +3,39 @@
 "Said up, seen down: wrong (1). Said red, seen red: correct." becomes "colour: seen red, said red: correct. motion: seen
 down, said up: wrong (1)." Taken in the response's own order, the next claim has to be found by its place, which a model
 of a few million parameters learns only after thousands of steps; by its name it is found by what it is. What is seen
-comes first, so that it is read from the video and not copied from what was said.
+comes first, so that it is read from the video and not copied from what was said. Of a second and third object a response
+speaks of, the names bear the number: "colour2: ...".
 """
 
 import re
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
-ORDER = ("background", "size", "texture", "colour", "shape", "motion", "first", "then", "event")
+WHOLE = ("background", "count")  # facts of the scene, not of an object
+LOOKS = ("colour", "size", "texture", "shape")
+OBJECT = (*LOOKS, "motion", "first", "then", "event", "time", "span")
+BETWEEN = ("larger", "speed", "order")  # facts of two objects
+ORDER = (*WHOLE, *OBJECT, *BETWEEN)
+WORDS = {
+    **dict.fromkeys(("larger", "smaller"), "larger"),
+    **dict.fromkeys(("faster", "slower"), "speed"),
+    **dict.fromkeys(("before", "after"), "order"),
+    **dict.fromkeys(("early", "middle", "late"), "time"),
+}
+ENDINGS = {"background": "background", "object": "count", "objects": "count", "time": "span"}
 STEP = re.compile(r"Said ([^:]+?), seen ([^:]+?): (correct|wrong \(\d+\))\. ?")
 BROKEN = "Broken grammar: wrong"
 RUN = re.compile(rf"(?:{STEP.pattern})+(?:{BROKEN} \(\d+\)\. ?)?")
+PAIR = re.compile(r"A: (.*) B: (.*) ([AB]) is better\.", re.DOTALL)
+
+
+class Step(NamedTuple):
+    """One fact of a rationale: its name, the object it is of (from 1; 0 for the scene or two objects), and the values."""
+
+    name: str
+    thing: int
+    said: str
+    seen: str
 
 
 def in_fixed_order(reasoning: str, vocabulary: Mapping[str, Sequence[str]]) -> str:
@@ -26,19 +49,50 @@ def in_fixed_order(reasoning: str, vocabulary: Mapping[str, Sequence[str]]) -> s
 def fact_name(seen: str, vocabulary: Mapping[str, Sequence[str]]) -> str:
     """Which fact a value as named in a rationale belongs to: "red" -> colour, "then left" -> then."""
     head, _, tail = seen.partition(" ")
-    if tail == "background" or head in ("first", "then"):
-        return "background" if tail == "background" else head
-    return next((name for name in ORDER if seen in vocabulary.get(name, ())), "event")
+    if tail in ENDINGS or head in ("first", "then"):
+        return ENDINGS.get(tail, head)
+    return next((name for name in ORDER if seen in vocabulary.get(name, ())), WORDS.get(seen, "event"))
+
+
+def swapped(reasoning: str) -> str | None:
+    """The rationale of a pair whose responses changed places; None for one of another form."""
+    found = PAIR.fullmatch(reasoning)
+    if not found:
+        return None
+    one, other, better = found.groups()
+    return f"A: {other} B: {one} {'A' if better == 'B' else 'B'} is better."
 
 
 def _sorted_run(run: str, vocabulary: Mapping[str, Sequence[str]]) -> str:
-    steps = [(fact_name(seen, vocabulary), said, seen, verdict) for said, seen, verdict in STEP.findall(run)]
     lines, wrong = [], 0
-    for name, said, seen, verdict in sorted(steps, key=lambda step: ORDER.index(step[0])):
-        wrong += verdict != "correct"
-        lines.append(
-            f"{name}: seen {seen}, said {said}: " + ("correct." if verdict == "correct" else f"wrong ({wrong}).")
-        )
+    for step in sorted(_steps(run, vocabulary), key=lambda step: (_part(step), step.thing, ORDER.index(step.name))):
+        right = step.said == step.seen
+        wrong += not right
+        number = step.thing if step.thing > 1 else ""
+        verdict = "correct" if right else f"wrong ({wrong})"
+        lines.append(f"{step.name}{number}: seen {step.seen}, said {step.said}: {verdict}.")
     if BROKEN in run:
         lines.append(f"{BROKEN} ({wrong + 1}).")
     return " ".join(lines) + (" " if run.endswith(" ") else "")
+
+
+def _part(step: Step) -> int:
+    return 0 if step.name in WHOLE else 1 if step.name in OBJECT else 2
+
+
+def _steps(run: str, vocabulary: Mapping[str, Sequence[str]]) -> list[Step]:
+    """The steps with the object each is of: a fact that was named already is the next object's.
+
+    A description tells one object after the other, and not the same facts of each; a comparison goes to and fro.
+    """
+    found = [(fact_name(seen, vocabulary), said, seen) for said, seen, _ in STEP.findall(run)]
+    compares = any(name in BETWEEN for name, _, _ in found)
+    steps: list[Step] = []
+    told: dict[str, int] = {}
+    thing = 1
+    for name, said, seen in found:
+        if name in OBJECT:
+            told[name] = told.get(name, 0) + 1
+            thing = told[name] if compares else max(thing, told[name])
+        steps.append(Step(name, thing if name in OBJECT else 0, said, seen))
+    return steps

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from training.rationales import LOOKS
 from workbench.backends.base import Chat
 from workbench.backends.encoding import Encoded, VideoInputs, encode_chat
 from workbench.backends.positions import RopeRule
@@ -19,7 +20,7 @@ from workbench.schema import Item, Judgment, Record
 from workbench.video.frames import Frames
 
 # What the drills ask for, and a step of a rationale as it is taught.
-DESCRIBE, LOOK, LIST_CLAIMS, COMPARE = "Describe the video.", "Look at:", "Claims of:", "Compare:"
+LOOK, LIST_CLAIMS, COMPARE = "Look at", "Claims of:", "Compare:"
 STEP = re.compile(r"(\w+): seen ([^,:]+), said ([^,:]+):")
 
 
@@ -28,6 +29,17 @@ class Example(NamedTuple):
 
     item: Item
     target: Judgment
+
+    def with_reasoning(self, reasoning: str | None) -> "Example":
+        """The same with another rationale; with none, as it is."""
+        return self._replace(target=replace(self.target, reasoning=reasoning)) if reasoning else self
+
+
+class Sight(NamedTuple):
+    """Something to look at in a video, and what is seen of it: fact -> value, in the order of rationales."""
+
+    subject: str
+    seen: Mapping[str, str]
 
 
 class Clip(NamedTuple):
@@ -94,13 +106,6 @@ def encode_example(
     return encode_chat(processor, chat, rule, video=clip.inputs, reply=reply)
 
 
-def encode_description(processor: Any, rule: RopeRule | None, example: Example, clip: Clip) -> Encoded:
-    """A short request with the video, and the scene's description as the reply: teaches to look."""
-    assert example.item.description is not None
-    chat = Chat(system="", frames=clip.frames, text=DESCRIBE)
-    return encode_chat(processor, chat, rule, video=clip.inputs, reply=example.item.description)
-
-
 def encode_claims(processor: Any, rule: RopeRule | None, example: Example) -> Encoded:
     """A response without any video, and what it claims as the reply, as the target's reasoning takes it in turn."""
     claims = [f"{name}: said {said}." for name, _, said in STEP.findall(example.target.reasoning or "")]
@@ -145,9 +150,37 @@ def _verdict_labels(processor: Any, encoded: Encoded) -> Any:
     return encoded.labels.masked_fill(~told, -100)
 
 
-def encode_look(processor: Any, rule: RopeRule | None, example: Example, clip: Clip) -> Encoded:
-    """The names of facts with the video, and what is seen of each as the reply: teaches to look before comparing."""
-    facts = [(name, seen) for name, seen, _ in STEP.findall(example.target.reasoning or "")]
-    chat = Chat(system="", frames=clip.frames, text=f"{LOOK} {', '.join(name for name, _ in facts)}")
-    reply = " ".join(f"{name}: seen {seen}." for name, seen in facts)
-    return encode_chat(processor, chat, rule, video=clip.inputs, reply=reply)
+def encode_look(processor: Any, rule: RopeRule | None, sight: Sight, clip: Clip) -> Encoded:
+    """What to look at and the names of facts, with the video; what is seen of each as the reply: teaches to look."""
+    chat = Chat(system="", frames=clip.frames, text=f"{LOOK} {sight.subject}: {', '.join(sight.seen)}")
+    return encode_chat(processor, chat, rule, video=clip.inputs, reply=_seen(sight.seen))
+
+
+def _seen(values: Mapping[str, str]) -> str:
+    return " ".join(f"{name}: seen {value}." for name, value in values.items())
+
+
+def sights(facts: Mapping[str, Any]) -> list[Sight]:
+    """All that can be asked of a scene's facts: the whole, and each object by its colour and by its shape."""
+    things = facts["objects"]
+    words = ("one object", "two objects", "three objects", "four objects")
+    ground = facts["background"][0]["colour"]
+    found = [Sight("the scene", {"background": f"{ground} background", "count": words[len(things) - 1]})]
+    for thing in things:
+        values = _object_values(thing)
+        if len(things) == 1:
+            found.append(Sight("the object", values))
+        found.append(Sight(f"the {thing['colour']} object", _without(values, "colour")))
+        found.append(Sight(f"the {thing['shape']}", _without(values, "shape")))
+    return found
+
+
+def _object_values(thing: Mapping[str, Any]) -> dict[str, str]:
+    """The facts of one object as rationales name them, in their order."""
+    moves = [segment["motion"] for segment in thing["segments"]]
+    motions = {"motion": moves[0]} if len(moves) == 1 else {"first": f"first {moves[0]}", "then": f"then {moves[-1]}"}
+    return {**{name: thing[name] for name in LOOKS}, **motions, "event": thing["event"]}
+
+
+def _without(values: Mapping[str, str], name: str) -> dict[str, str]:
+    return {each: value for each, value in values.items() if each != name}

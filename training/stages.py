@@ -1,34 +1,39 @@
-"""What the three stages of a fit do to a model: dense labels, reading out, judging."""
+"""What the stages of a fit do to a model: dense labels, then rows of drills and of judging."""
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain
 from typing import Any, NamedTuple
 
 import torch
 
+from training.cpu import mixed_precision, use_fast_forms
 from training.data import World
 from training.dense import DenseHeads, dense_labels, dense_loss, outputs
+from training.features import vision_features
 from training.loop import Place, train
-from training.presets import TASKS, Stage
+from training.presets import TEXT_TASKS, Stage
+from training.rationales import swapped
 from training.rows import (
     Clip,
     Example,
+    Sight,
     encode_claims,
     encode_comparison,
-    encode_description,
     encode_example,
     encode_look,
     fact_values,
+    sights,
 )
-from training.sft import pack, target_loss, vision_features
-from workbench.backends.encoding import Encoded, video_inputs
+from training.sft import Packed, pack, target_losses
+from workbench.backends.encoding import Encoded, VideoInputs, video_inputs
 from workbench.backends.positions import RopeRule, rope_rule
 from workbench.prompts import Prompt, load_prompt
 
 FEATURE_VIDEOS = 32  # videos that go through the frozen tower at a time
-REFERENCE_SHARE = 0.1  # of the judging steps show the reference answer
+REFERENCE_SHARE = 0.1  # of the judging packs show the reference answer
+SIGHTS = 4  # things to look at in one video
 
 
 class Learner(NamedTuple):
@@ -42,24 +47,32 @@ class Learner(NamedTuple):
     def rule(self) -> RopeRule | None:
         return rope_rule(self.model.config)
 
-    def clips(self, world: World) -> dict[str, Clip]:
-        """Frames and model inputs of every video of the world; about 1.5 MB a video at 8 frames of 112x112."""
-        frames = {video: world.frames(video) for video in world.videos}
-        return {video: Clip(shot, video_inputs(self.processor, shot)) for video, shot in frames.items()}
+    def clips(self, world: World, counts: Mapping[int, float] | None = None) -> dict[str, Clip]:
+        """Frames and model inputs of every video of the world; about 0.9 MB a video at 8 frames of 112x112."""
+        frames = {video: world.frames(video, counts) for video in world.videos}
+        return {video: Clip(shot, _in_half(video_inputs(self.processor, shot))) for video, shot in frames.items()}
+
+
+def _in_half(inputs: VideoInputs) -> VideoInputs:
+    """Pixels in bfloat16, which eight bits of colour fit into: thousands of clips are held at once."""
+    pixels = inputs.tensors["pixel_values_videos"].bfloat16()
+    return inputs._replace(tensors={**inputs.tensors, "pixel_values_videos": pixels})
 
 
 def run_dense(learner: Learner, world: World, plan: Stage, seed: int) -> list[float]:
     """Train the vision tower and merger on the labels under each merged token; the losses of all steps."""
     vision, clips = learner.model.model.visual, learner.clips(world)
+    use_fast_forms(learner.model)
     merge = learner.model.config.vision_config.spatial_merge_size
     heads = DenseHeads(learner.model.config.text_config.hidden_size, outputs(world.vocabulary))
     labels = {video: _labels(world, video, clip, merge) for video, clip in clips.items()}
 
     def loss_of(step: int):
         videos = random.Random(f"{seed} {step}").sample(world.videos, min(plan.videos, len(world.videos)))
-        features = vision_features(learner.model, [clips[video].inputs.tensors for video in videos])
+        with mixed_precision():
+            features = vision_features(learner.model, [clips[video].inputs.tensors for video in videos])
         wanted = {name: torch.cat([labels[video][name] for video in videos]) for name in heads.heads}
-        return dense_loss(heads(torch.cat(features)), wanted)
+        return dense_loss(heads(torch.cat(features).float()), wanted)
 
     return train([*vision.parameters(), *heads.parameters()], loss_of, plan, learner.place)
 
@@ -71,114 +84,171 @@ def _labels(world: World, video: str, clip: Clip, merge: int) -> dict[str, torch
     return {name: torch.from_numpy(cells.copy()).flatten(0, 2) for name, cells in found.items()}
 
 
-def run_language(learner: Learner, world: World, plan: Stage, seed: int) -> list[float]:
-    """Train the language model in the parts of judging, a drill a step: to describe, look, read claims and compare.
+class Load(NamedTuple):
+    """One pack of a step: the task it is of, the video it shows (None without), and the rows."""
 
-    A judge that has not learned each of them apart looks at the video alone and scores every response alike.
+    task: str
+    video: str | None
+    packed: Packed
+
+
+Task = Callable[[random.Random, str], list[Encoded]]  # (random numbers, video) -> rows of one pack
+
+
+def run_rows(learner: Learner, world: World, plan: Stage, seed: int) -> list[float]:
+    """Train the language model on packs of every task of the plan's mix, drills and prompts alike; the losses.
+
+    A judge that has not learned the parts of judging apart (to look, to read claims, to compare) looks at the video
+    alone and scores every response alike. Every task counts by its weight, however many tokens its targets have.
     """
-    clips = learner.clips(world)
-    drills = drills_of(learner, world, clips, plan.rows)
-    return _run_rows(learner, world, plan, seed, clips, lambda rng, name: drills[name])
-
-
-def drills_of(learner: Learner, world: World, clips: Mapping[str, Clip], most: int) -> dict[str, "RowsOf"]:
-    """The drills by name: each makes up to `most` rows about a video, or without one."""
-    processor, rule = learner.processor, learner.rule
-    values = fact_values(chain.from_iterable(world.examples.values()))
-
-    def rated(rng: random.Random, video: str) -> list[Example]:
-        pointwise = [example for example in world.examples[video] if example.item.kind == "pointwise"]
-        return rng.sample(pointwise, min(most, len(pointwise)))
-
-    return {
-        "describe": lambda rng, video: [
-            encode_description(processor, rule, rng.choice(world.examples[video]), clips[video])
-        ],
-        "look": lambda rng, video: [encode_look(processor, rule, each, clips[video]) for each in rated(rng, video)],
-        "claims": lambda rng, video: [encode_claims(processor, rule, each) for each in rated(rng, video)],
-        "compare": lambda rng, video: [encode_comparison(processor, rule, values, rng) for _ in range(most)],
-    }
-
-
-def _draw(rng: random.Random, mix: Mapping[str, float]) -> str:
-    return rng.choices(list(mix), list(mix.values()))[0]
-
-
-def run_judge(learner: Learner, world: World, plan: Stage, seed: int) -> list[float]:
-    """Train the judge, a prompt a step by the plan's mix, so that rows of one step are of like length; the losses."""
-    clips = learner.clips(world)
-    names = [name for name in plan.mix if name not in TASKS]
-    prompts = {(name, shown): load_prompt(name, reference=shown) for name in names for shown in (False, True)}
-    drills = drills_of(learner, world, clips, 2 * plan.rows)
-
-    def task(rng: random.Random, name: str) -> RowsOf:
-        if name in drills:
-            return drills[name]
-        prompt = prompts[name, rng.random() < REFERENCE_SHARE]
-        return partial(_judge_rows, learner, world, clips, prompt, plan.rows)
-
-    return _run_rows(learner, world, plan, seed, clips, task)
-
-
-def _judge_rows(
-    learner: Learner, world: World, clips: Mapping[str, Clip], prompt: Prompt, most: int, rng: random.Random, video: str
-) -> list[Encoded]:
-    """Up to `most` rows of a video for a prompt; half as many pairs, which are about twice as long."""
-    fitting = [example for example in world.examples[video] if example.item.kind == prompt.kind]
-    count = most if prompt.kind == "pointwise" else max(1, most // 2)
-    chosen = rng.sample(fitting, min(count, len(fitting)))
-    return [
-        encode_example(learner.processor, learner.rule, prompt, example, clips[video], _order(example, prompt, rng))
-        for example in chosen
-    ]
-
-
-def _order(example: Example, prompt: Prompt, rng: random.Random) -> tuple[int, ...]:
-    """As given, or for pairs without reasoning also swapped; a rationale speaks of A and B as given."""
-    given = tuple(range(len(example.item.responses)))
-    free = prompt.kind == "pairwise" and "thinking" not in prompt.form.tags
-    return given[::-1] if free and rng.random() < 0.5 else given
-
-
-RowsOf = Callable[[random.Random, str], list[Encoded]]
-
-
-def _run_rows(
-    learner: Learner,
-    world: World,
-    plan: Stage,
-    seed: int,
-    clips: Mapping[str, Clip],
-    task: Callable[[random.Random, str], RowsOf],
-) -> list[float]:
-    """Train on rows: each step draws a task, then videos, then what the task makes of each video."""
     model = learner.model
+    clips = learner.clips(world, plan.frames) if set(plan.mix) - set(TEXT_TASKS) else {}
     model.model.visual.requires_grad_(plan.train_vision)
+    use_fast_forms(model)
     known = {} if plan.train_vision else _all_features(model, clips)
+    tasks = {name: task_of(name, learner, world, clips, plan.rows) for name in plan.mix}
+    loads = _ahead(lambda step: draw_loads(tasks, plan.mix, world.videos, random.Random(f"{seed} {step}")), plan.steps)
 
     def loss_of(step: int):
-        rng = random.Random(f"{seed} {step}")
-        name = _draw(rng, plan.mix)
-        rows_of = task(rng, name)
-        videos = rng.sample(world.videos, min(plan.videos, len(world.videos)))
-        rows = [(video, row) for video in videos for row in rows_of(rng, video)]
-        features = known or _features(model, clips, videos)
-        # Each row apart: on a CPU, causal attention over short rows beats a mask over long packs.
-        loss, figures = target_loss(model, [pack([row]) for _, row in rows], [features[video] for video, _ in rows])
-        return loss, figures | {f"{name}_accuracy": figures["token_accuracy"]}
+        batch = loads(step)
+        videos = list(dict.fromkeys(load.video for load in batch if load.video))
+        with mixed_precision():
+            features = known or (_features(model, clips, videos) if videos else {})
+            targets = target_losses(model, [load.packed for load in batch], [features.get(each.video) for each in batch])
+        return _by_task(batch, targets, plan.mix)
 
     return train(model.parameters(), loss_of, plan, learner.place)
 
 
-def _features(model: Any, clips: Mapping[str, Clip], videos: list[str]) -> dict[str, torch.Tensor]:
+def draw_loads(
+    tasks: Mapping[str, Task], mix: Mapping[str, float], videos: Sequence[str], rng: random.Random
+) -> list[Load]:
+    """The packs of one step: of each task as many as `mix` says, a fraction being the chance of one more."""
+    found = []
+    for name, count in mix.items():
+        for _ in range(int(count) + (rng.random() < count % 1)):
+            video = rng.choice(videos)
+            rows = tasks[name](rng, video)
+            if rows and (rows[0].types == 2).any():
+                found.append(Load(name, video, pack(rows)))
+            else:
+                found += [Load(name, None, pack([row])) for row in rows]
+    return found
+
+
+def _by_task(batch: Sequence[Load], targets: Any, mix: Mapping[str, float]) -> tuple[torch.Tensor, dict[str, float]]:
+    """Sum of the tasks' mean losses, and each one's loss and share of tokens predicted right."""
+    names = list(dict.fromkeys(load.task for load in batch))
+    counts = torch.tensor([max(1, int(load.packed.branches.max())) for load in batch])
+    of_row = torch.tensor([names.index(load.task) for load in batch]).repeat_interleave(counts)
+    of_token, figures, total = of_row[targets.rows], {}, 0.0
+    for number, name in enumerate(names):
+        mine = of_token == number
+        loss = targets.losses[mine].mean()
+        total = total + loss
+        figures |= {f"{name}_loss": loss.item(), f"{name}_accuracy": targets.right[mine].float().mean().item()}
+    return total / len(names), figures
+
+
+def task_of(name: str, learner: Learner, world: World, clips: Mapping[str, Clip], rows: int) -> Task:
+    """A drill, or judging by the prompt of that name; each gives up to `rows` rows about a video."""
+    processor, rule = learner.processor, learner.rule
+    if name == "look":
+        seen = {video: sights(facts) for video, facts in world.facts.items()}
+        return lambda rng, video: [
+            encode_look(processor, rule, _some_facts(sight, rng), clips[video])
+            for sight in rng.sample(seen[video], min(SIGHTS, len(seen[video])))
+        ]
+    if name == "claims":
+        return lambda rng, video: [
+            encode_claims(processor, rule, each) for each in _set_of(world, video, "pointwise", rows, rng)
+        ]
+    if name == "compare":
+        values = fact_values(chain.from_iterable(world.examples.values()))
+        return lambda rng, video: [encode_comparison(processor, rule, values, rng) for _ in range(rows)]
+    prompts = [load_prompt(name, reference=shown) for shown in (False, True)]
+    return partial(_judge_rows, learner, world, clips, prompts, rows)
+
+
+def _some_facts(sight: Sight, rng: random.Random) -> Sight:
+    """At least two of the facts, in their order."""
+    names = set(rng.sample(list(sight.seen), rng.randint(2, len(sight.seen))))
+    return Sight(sight.subject, {name: value for name, value in sight.seen.items() if name in names})
+
+
+def _set_of(world: World, video: str, kind: str, most: int, rng: random.Random) -> list[Example]:
+    """Up to `most` examples of one instruction about the video: as branches of one prefix they cost least."""
+    sets: dict[str, list[Example]] = {}
+    for example in world.examples[video]:
+        if example.item.kind == kind:
+            sets.setdefault(example.item.instruction, []).append(example)
+    if not sets:
+        return []
+    chosen = sets[rng.choice(list(sets))]
+    return rng.sample(chosen, min(most, len(chosen)))
+
+
+def _judge_rows(
+    learner: Learner,
+    world: World,
+    clips: Mapping[str, Clip],
+    prompts: Sequence[Prompt],
+    rows: int,
+    rng: random.Random,
+    video: str,
+) -> list[Encoded]:
+    """Rows of one instruction for a prompt, with the reference or without; half as many pairs, but in both orders."""
+    prompt = prompts[rng.random() < REFERENCE_SHARE]
+    most = rows if prompt.kind == "pointwise" else max(1, rows // 2)
+    shown = chain.from_iterable(_orders(each, prompt) for each in _set_of(world, video, prompt.kind, most, rng))
+    return [
+        encode_example(learner.processor, learner.rule, prompt, example, clips[video], order)
+        for example, order in shown
+    ]
+
+
+def _orders(example: Example, prompt: Prompt) -> Iterator[tuple[Example, tuple[int, ...]]]:
+    """The example as given, and a pair in the other order too; its rationale then speaks of A and B as shown."""
+    given = tuple(range(len(example.item.responses)))
+    yield example, given
+    if prompt.kind == "pairwise":
+        reasoning = swapped(example.target.reasoning or "")
+        if reasoning or "thinking" not in prompt.form.tags:
+            yield example.with_reasoning(reasoning), given[::-1]
+
+
+def _ahead(make: Callable[[int], list[Load]], steps: int) -> Callable[[int], list[Load]]:
+    """`make(step)` for one step after the other, made in a process of its own some steps ahead."""
+    from torch.utils.data import DataLoader
+
+    waiting: Iterator[list[Load]] | None = None
+
+    def get(step: int) -> list[Load]:
+        nonlocal waiting
+        if waiting is None:
+            waiting = iter(DataLoader(_Steps(make), batch_size=None, sampler=range(step, steps), num_workers=1))
+        return next(waiting)
+
+    return get
+
+
+class _Steps(torch.utils.data.Dataset):
+    def __init__(self, make: Callable[[int], list[Load]]):
+        self.make = make
+
+    def __getitem__(self, step: int) -> list[Load]:
+        return self.make(step)
+
+
+def _features(model: Any, clips: Mapping[str, Clip], videos: Sequence[str]) -> dict[str, torch.Tensor]:
     merged = vision_features(model, [clips[video].inputs.tensors for video in videos])
-    return dict(zip(videos, merged, strict=True))
+    return {video: each.float() for video, each in zip(videos, merged, strict=True)}
 
 
 def _all_features(model: Any, clips: Mapping[str, Clip]) -> dict[str, torch.Tensor]:
     """Features of every video, made once: with a frozen tower they are the same in every epoch."""
     videos, found = list(clips), {}
-    with torch.no_grad():
+    with torch.no_grad(), mixed_precision():
         for start in range(0, len(videos), FEATURE_VIDEOS):
             found |= _features(model, clips, videos[start : start + FEATURE_VIDEOS])
     return found
