@@ -141,7 +141,8 @@ class Cascade(torch.autograd.Function):
     @staticmethod
     def forward(ctx, query, key, value, layouts, scaling):
         places = tuple(spans(layouts))
-        output, sums = torch.empty_like(query), query.new_empty(query.shape[:3], dtype=torch.float32)
+        output = torch.empty_like(query)
+        sums = query.new_empty(query.shape[:3], dtype=torch.promote_types(query.dtype, torch.float32))
         for start, split, end, branches in places:
             for first, last in ((start, split), *branches):
                 if last > first:

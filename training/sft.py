@@ -95,6 +95,7 @@ def target_losses(model: Any, packs: Sequence[Packed], features: Sequence[torch.
     or not. All goes through the model's own forward, so wrappers (PEFT, DDP, FSDP) see an ordinary call.
     """
     inner = getattr(model, "module", model)  # DDP holds the model there
+    shown_as = modality(inner)
     use_branch_attention(inner)
     ids, types, labels = (
         torch.cat([getattr(pack, name) for pack in packs]).to(inner.device) for name in ("ids", "types", "labels")
@@ -103,7 +104,7 @@ def target_losses(model: Any, packs: Sequence[Packed], features: Sequence[torch.
     told = (labels != IGNORE).nonzero().squeeze(1)
     seen = [each for pack, each in zip(packs, features, strict=True) if (pack.types != 0).any()]
     vision = {"mm_encoder_outputs": as_encoder_output(inner, seen)} if seen else {}
-    if modality(inner) == "video":
+    if shown_as == "video":
         vision["mm_token_type_ids"] = types.unsqueeze(0)
     logits = model(
         input_ids=ids.unsqueeze(0),
