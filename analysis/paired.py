@@ -18,7 +18,6 @@ from analysis.estimate import (
     estimate,
     ratio,
     resampled_sums,
-    weight_chunks,
     with_interval,
 )
 from analysis.ranks import drawn_rank_correlations
@@ -78,7 +77,7 @@ def _drawn_alike(first, second, gold, clusters) -> tuple[tuple[Figures, Figures]
 def _by_ranks(scores, gold, clusters) -> tuple[Figures, Figures]:
     rows = cluster_sums(moments(scores, gold, gold.mean()), clusters)
     values, draws = drawn_rank_correlations(scores, gold, clusters)
-    sums = np.concatenate([weights @ rows for weights in weight_chunks(len(rows))])  # the draws that the ranks had
+    sums = resampled_sums(rows, together=True)  # the draws that the ranks had
     return {**moment_statistics(rows.sum(0, keepdims=True)), **values}, {**moment_statistics(sums), **draws}
 
 

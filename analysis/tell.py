@@ -6,7 +6,8 @@ from analysis.estimate import Estimate
 from workbench.terminal import cells, one_line, plain, width
 
 NOTE = "[from, to]: 95 % interval that draws whole videos. n: rows measured; left out: rows that have no verdict."
-MIN_COLUMN = 12
+MIN_COLUMN = 3
+LONG = 26  # cells of a name that is not written above its column
 
 
 def grid(header: str, columns: Mapping[str, Mapping[str, str]], rows: Sequence[str]) -> str:
@@ -15,7 +16,8 @@ def grid(header: str, columns: Mapping[str, Mapping[str, str]], rows: Sequence[s
     names = list(columns)
     blocks, taken = [[]], first
     for name in names:
-        room = max(MIN_COLUMN, *(cells(columns[name].get(row, "")) for row in rows))
+        title = cells(plain(name))
+        room = max(MIN_COLUMN, title if title <= LONG else 0, *(cells(columns[name].get(row, "")) for row in rows))
         if blocks[-1] and taken + 2 + room > width():
             blocks.append([])
             taken = first
@@ -31,7 +33,8 @@ def _block(header: str, block: list[tuple[str, int]], first: int, columns: Mappi
         shown = [(f"({number})", name, room) for number, (name, room) in enumerate(block, 1)]
     else:
         shown = [(plain(name), name, room) for name, room in block]
-    lines.append("  ".join([_padded(header, first), *(_padded(title, room) for title, _, room in shown)]).rstrip())
+    titles = "  ".join([_padded(header, first), *(_padded(title, room) for title, _, room in shown)]).rstrip()
+    lines += [titles] if titles else []
     for row in rows:
         values = [_padded(columns[name].get(row, ""), room) for _, name, room in shown]
         lines.append("  ".join([_padded(row, first), *values]).rstrip())
