@@ -201,6 +201,24 @@ def test_half_precision_is_near_full(attend):
         assert (ours.float() - theirs).norm() < 0.02 * theirs.norm()
 
 
+@pytest.mark.parametrize("joining", [False, True])
+@each_family
+def test_autocast_is_near_full_precision(subject, joining, monkeypatch):
+    if joining:  # what other devices than a CPU do
+        monkeypatch.setattr(
+            "training.branches.Cascade.apply", lambda q, k, v, how, scale: joined(q, k, v, how, 0.0, scale)
+        )
+    rows = subject.rows(0)
+    features = [features_of(subject, rows).detach()]
+    losses = []
+    for enabled in (False, True):
+        with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
+            loss, _ = target_loss(subject.model, [pack(rows)], features)
+        loss.backward()
+        losses.append(loss.item())
+    assert losses[1] == pytest.approx(losses[0], rel=0.05)
+
+
 @each_family
 def test_without_packs_the_model_answers_as_before(subject):
     rows = subject.rows(0)

@@ -85,6 +85,8 @@ def branch_attention(
         )  # fmt: skip
     if sliding_window is not None:
         raise InputError("packing: got a layer with a sliding window, expected full attention; train without packs.")
+    # Under autocast rotated queries and keys are wider than values; the kernels below want one dtype.
+    query, key = query.to(value.dtype), key.to(value.dtype)
     if query.device.type == "cpu" and not dropout:
         output = Cascade.apply(query, key, value, tuple(layouts), scaling)
     else:
