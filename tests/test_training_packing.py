@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from training.benchmark import bench, load_subject, packed_step, plain_step, table
+from training.benchmark import bench, table
+from training.benchmark_steps import load_subject, packed_step, plain_step, with_target
 from training.branches import Cascade, Layout, joined, spans, use_branch_attention
 from training.commands_bench import add_verbs
 from training.features import FAMILIES, merged_features, modality, tower_features, vision_features
@@ -282,8 +283,6 @@ def tiny():
 
 
 def test_packing_saves_the_operations_that_the_limit_says(tiny):
-    from training.benchmark import with_target
-
     rows = [with_target(prompt, 16, number) for number, prompt in enumerate(tiny.prompts)]
     tower = tower_features(tiny.model, [tiny.inputs.tensors])[0]
     work = count_work(tiny.model, rows)

@@ -28,7 +28,8 @@ def _bench(arguments: argparse.Namespace) -> int:
         raise InputError("--targets, --rounds: got less than 1, expected at least one token and one round.")
     import torch
 
-    from training.benchmark import SIZES, as_json, bench, load_subject, table
+    from training.benchmark import as_json, bench, table
+    from training.benchmark_steps import SIZES, load_subject
 
     torch.set_num_threads(arguments.threads)
     subject = load_subject(arguments.checkpoint, arguments.device, arguments.dtype, SIZES)
