@@ -10,7 +10,7 @@ import torch
 
 from training.benchmark import bench, table
 from training.benchmark_steps import load_subject, packed_step, plain_step, with_target
-from training.branches import Cascade, Layout, joined, spans, use_branch_attention
+from training.branches import Cascade, Layout, branch_attention, joined, spans, use_branch_attention
 from training.commands_bench import add_verbs
 from training.features import FAMILIES, merged_features, modality, tower_features, vision_features
 from training.operations import Work, count_operations, count_work
@@ -269,6 +269,8 @@ def test_what_cannot_be_packed_is_refused_with_the_reason(subject):
     with pytest.raises(InputError, match="different videos"):
         pack([rows[0], subject.rows(1)[1]])
     assert pack([rows[0], subject.rows(0)[1]]).layout.branches  # equal pictures in other tensors
+    with pytest.raises(InputError, match="sliding window"):
+        branch_attention(None, *[torch.zeros(1, 1, 2, 4)] * 3, None, layouts=[Layout(2)], sliding_window=4)
     subject.model.config.model_type = "llava"
     with pytest.raises(InputError, match=f"'llava'.*{', '.join(FAMILIES)}"):
         target_loss(subject.model, [pack(rows)], [torch.zeros(0)])
