@@ -12,7 +12,7 @@ from training.adapters import Lora
 from workbench.errors import InputError
 from workbench.schema import VideoPolicy
 
-Tuned = Literal["merger and language", "lora", "qlora"]
+Tuned = Literal["merger and language", "vision and merger", "lora", "qlora"]
 Precision = Literal["auto", "float32", "bfloat16"]
 
 # The paper's: 1 frame a second, at most 60, 3,136 to 25,088 pixels each: at most 960 visual tokens a video.
@@ -65,7 +65,7 @@ class Recipe:
         for name in ("max_steps", "patience"):
             if getattr(self, name) is not None and getattr(self, name) < 1:
                 raise InputError(f"{name}: got {getattr(self, name)}, expected at least 1.")
-        if (self.tuned == "merger and language") != (self.lora is None):
+        if (self.tuned in ("lora", "qlora")) != (self.lora is not None):
             raise InputError(
                 f"tuned: got {self.tuned!r} with lora {self.lora}; adapters have a size, the rest has none."
             )
@@ -131,11 +131,11 @@ def load_recipe(name: str, **changes: Any) -> Recipe:
     if sizes:
         given["lora"] = replace(recipe.lora, **sizes)
     if frames:
-        given["policy"] = _policy(recipe.policy, frames)
+        given["policy"] = with_frames(recipe.policy, frames)
     return replace(recipe, **given)
 
 
-def _policy(policy: VideoPolicy, changes: dict[str, Any]) -> VideoPolicy:
+def with_frames(policy: VideoPolicy, changes: dict[str, Any]) -> VideoPolicy:
     """Frames as asked for; a number of frames takes the place of the rate."""
     if "frames" in changes:
         changes = {"fps": None, "max_frames": None, **changes}

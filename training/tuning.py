@@ -1,6 +1,7 @@
 """A published checkpoint made ready to be fine-tuned, and what was trained written as a judge that can be loaded.
 
-"merger and language": the vision tower is frozen, all else is trained in float32 (the paper's recipe). "lora", "qlora":
+"merger and language": the vision tower is frozen, all else is trained in float32 (the paper's recipe). "vision and
+merger": the language model is frozen (the first stage of Score2Instruct, arXiv 2506.21011). "lora", "qlora":
 adapters on the language model, whose own weights are frozen, for qlora in 4 bits.
 """
 
@@ -70,6 +71,8 @@ def load_tuning(recipe: Recipe, team: Team) -> Tuning:
             f"{recipe.name}: adapters are trained on one GPU, or with a copy of the model on each; launch without "
             "--config_file training/fsdp2.yaml."
         )
+    if recipe.tuned == "vision and merger" and team.layout == "fsdp2":
+        raise InputError(f"{recipe.name}: a vision tower is trained whole on every GPU; launch without FSDP.")
     source = resolve(recipe.base, None)
     check_safetensors(source.folder, "checkpoint")
     config = read_config(source.folder)
@@ -81,9 +84,12 @@ def load_tuning(recipe: Recipe, team: Team) -> Tuning:
     use_branch_attention(model)
     with quiet_transformers():
         model.requires_grad_(False)
+        torch.manual_seed(recipe.seed)  # of a fresh adapter
         adapted = add_lora(model, recipe.lora) if recipe.lora else None
-        if recipe.lora is None:
+        if recipe.tuned == "merger and language":
             _train_all_but_the_tower(model, team)
+        elif recipe.tuned == "vision and merger":
+            _train_all_but_the_language(model)
         if recipe.checkpointing:
             model.activation_checkpointing_enable({"use_reentrant": False})
     return Tuning(model, adapted, processor, rope_rule(config), source, config)
@@ -102,6 +108,12 @@ def _train_all_but_the_tower(model: Any, team: Team) -> None:
             parameter.data = parameter.data.to(team.dtype)
         else:
             parameter.requires_grad_(True)
+
+
+def _train_all_but_the_language(model: Any) -> None:
+    language = {id(each) for each in [*model.get_decoder().parameters(), *model.get_output_embeddings().parameters()]}
+    for parameter in model.parameters():
+        parameter.requires_grad_(id(parameter) not in language)
 
 
 def judge_writer(tuning: Tuning, judge_file: JudgeFile, team: Team) -> Callable[[Path], None]:
