@@ -188,10 +188,13 @@ def test_maxwell_takes_names_from_the_labels_beside_it(tmp_path):
     ):
         read("maxwell", csv(tmp_path, MAXWELL))
     (tmp_path / "test_labels.txt").write_text("1.mp4, -1, -1, 1.029\n4541.mp4, -1, -1, 4.584\n")
-    first, second = read("maxwell", csv(tmp_path, MAXWELL))
-    assert (second.item.tags["video"], second.judgments[0].score) == ("4541.mp4", 4.584)
-    assert second.judgments[0].criteria == {"good content": 0.5, "sharp": 0.25}
-    assert first.item.responses == ("The video itself.",)
+    found = read("maxwell", csv(tmp_path, MAXWELL))
+    whole, sharpness, content = found[3:]
+    assert (whole.item.tags["video"], whole.judgments[0].score) == ("4541.mp4", 4.584)
+    assert whole.judgments[0].criteria == {"content": 0.5, "sharpness": 0.25}
+    assert whole.item.responses == ("The video itself.",) and whole.item.tags["dimension"] == "overall"
+    assert (sharpness.item.instruction, sharpness.judgments[0].score) == ("Rate how crisp edges and details are.", 0.25)
+    assert content.item.tags["dimension"] == "content"
 
 
 def test_maxwell_labels_and_other_quality_tables(tmp_path):
