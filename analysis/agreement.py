@@ -26,6 +26,7 @@ MAX_CELLS = 512  # of a contingency table; ratings with more levels go by moment
 MAX_CATEGORIES = 20  # for kappa, which needs categories
 CLOSE = 1e-9  # a difference that is rounding
 CONSTANT = "the judge's or the gold ratings are constant"
+NO_CATEGORIES = "the ratings are not whole numbers, or all alike"
 AGREEMENT = ("rmse", "mae", "bias", "pearson", "spearman", "kendall_tau_b", "exact", "within_one", "kappa",
              "kappa_linear", "kappa_quadratic", "over_by_2", "under_by_2")  # fmt: skip
 MOMENTS = 13
@@ -59,7 +60,7 @@ def agreement(scores: np.ndarray, gold: np.ndarray, clusters: np.ndarray, left_o
         values, draws = table.statistics(rows.sum(0, keepdims=True)), table.statistics(resampled_sums(rows))
     videos = len(np.unique(clusters))
     why = {name: CONSTANT for name in ("pearson", "spearman", "kendall_tau_b")}
-    why |= {name: "the ratings are no categories, or all alike" for name in AGREEMENT if name.startswith("kappa")}
+    why |= {name: NO_CATEGORIES for name in AGREEMENT if name.startswith("kappa")}
     return {
         name: with_interval(values[name][0], draws[name], n, left_out, videos, why.get(name, "")) for name in AGREEMENT
     }

@@ -17,6 +17,7 @@ SEED = 0
 DEFINED = 0.9  # share of draws in which a statistic must exist for its interval to be one
 CHUNK = 4_000_000  # weights held as floats at a time
 CACHED = 50_000_000  # weights kept from one statistic to the next
+BLOCK = 400_000  # weights of rows in hand at a time: what fits a processor's cache
 MANY = 20_000  # videos from which alike ones are drawn together
 
 
@@ -69,13 +70,13 @@ def cluster_counts(cells: np.ndarray, clusters: np.ndarray, width: int) -> np.nd
     return np.bincount(place * width + cells, minlength=size * width).reshape(size, width).astype(float)
 
 
-def resampled_sums(rows: np.ndarray, draws: int = DRAWS, seed: int = SEED) -> np.ndarray:
+def resampled_sums(rows: np.ndarray, draws: int = DRAWS, seed: int = SEED, together: bool = False) -> np.ndarray:
     """Sums [draws, features] of `rows` [videos, features], each over one draw of videos.
 
-    Draws depend on (videos, draws, seed) alone, so that statistics of the same videos are drawn together; only where
-    there are very many videos are alike ones counted together, which is the same in distribution.
+    Where there are very many videos, alike ones are counted together, which is the same in distribution; not so when
+    other sums of the same videos have to be of the same draws (`together`): these depend on (videos, draws, seed) alone.
     """
-    if len(rows) > MANY and (alike := _alike(rows)):
+    if not together and len(rows) > MANY and (alike := _alike(rows)):
         return np.random.default_rng(seed).multinomial(len(rows), alike[1] / len(rows), size=draws) @ alike[0]
     return np.concatenate([weights @ rows for weights in weight_chunks(len(rows), draws, seed)])
 
@@ -90,6 +91,13 @@ def weight_chunks(videos: int, draws: int = DRAWS, seed: int = SEED) -> Iterator
     rng = np.random.default_rng(seed)
     for at in range(0, draws, size):
         yield _drawn(rng, videos, min(size, draws - at)).astype(float)
+
+
+def row_weights(place: np.ndarray) -> Iterator[np.ndarray]:
+    """How often each row is drawn, some draws at a time: float [some, rows]; `place` [rows] numbers the rows' videos from 0."""
+    size = max(1, BLOCK // len(place))
+    for weights in weight_chunks(int(place.max()) + 1):
+        yield from (weights[at : at + size][:, place] for at in range(0, len(weights), size))
 
 
 @lru_cache(maxsize=2)

@@ -14,8 +14,6 @@ from analysis.estimate import numbered
 from analysis.records import Records, Verdict, gold_columns
 from workbench.errors import InputError
 
-MEAN = "mean of people"
-
 
 class Coverage(NamedTuple):
     """What became of the items that have a gold label: rows by status; `absent` is the number never asked."""
@@ -57,6 +55,16 @@ class Gold(NamedTuple):
         """Mean rating of each item over the annotators who rated it: [items]."""
         known = np.isfinite(self.ratings)
         return np.where(known, self.ratings, 0).sum(0) / known.sum(0)
+
+    @property
+    def by_item(self) -> dict[str, float]:
+        """Mean rating by item id."""
+        return dict(zip(self.items, self.mean.tolist(), strict=True))
+
+    def of(self, annotator: int) -> dict[str, float]:
+        """One annotator's ratings by item id."""
+        known = np.isfinite(self.ratings[annotator])
+        return {item: float(self.ratings[annotator, place]) for place, item in enumerate(self.items) if known[place]}
 
 
 class Matched(NamedTuple):
@@ -115,31 +123,22 @@ def _rated_alone(records: Records, verdict: Verdict) -> bool:
     return verdict.item not in records.items or records.items[verdict.item].kind == "pointwise"
 
 
-def matched_judges(records: Records, judges: Mapping[str, int], gold: Gold) -> dict[str, Matched]:
-    """Every judge's ratings beside the mean gold rating. Judges that rated nothing of it are left out.
-
-    Raises InputError where no judge and gold label meet on any item.
-    """
-    means = dict(zip(gold.items, gold.mean.tolist(), strict=True))
+def matched_judges(
+    records: Records, judges: Mapping[str, int], gold: Gold, annotator: int | None = None
+) -> dict[str, Matched]:
+    """Every judge's ratings beside the mean gold rating, or beside one annotator's. Judges asked none of it are left out."""
+    ratings = gold.by_item if annotator is None else gold.of(annotator)
     clusters = dict(zip(gold.items, gold.clusters.tolist(), strict=True))
     by_column: dict[int, list[Verdict]] = {place: [] for place in judges.values()}
     for verdict in records.of(judges.values()):
         by_column[verdict.column].append(verdict)
-    found = {name: match_ratings(by_column[place], means, clusters, records) for name, place in judges.items()}
-    found = {name: one for name, one in found.items() if one.coverage.scored or one.coverage.absent < len(means)}
-    if means and not found:
-        raise InputError(
-            f"No judge has rated any of the {len(means)} items with a gold rating; items are the same when video, "
-            "instruction, response, reference and description are. Give the runs that judged those items."
-        )
-    return found
+    found = {name: match_ratings(by_column[place], ratings, clusters, records) for name, place in judges.items()}
+    return {name: one for name, one in found.items() if one.coverage.absent < len(ratings)}
 
 
-def against_annotator(one: Matched, gold: Gold, annotator: int) -> Matched:
-    """The same rows against one annotator's ratings; rows that the annotator has none for count as no gold."""
-    ratings = dict(zip(gold.items, gold.ratings[annotator].tolist(), strict=True))
-    theirs = np.array([ratings[item] for item, _ in one.rows], dtype=float)
-    known = np.isfinite(theirs)
-    coverage = one.coverage._replace(scored=int(known.sum()), no_gold=one.coverage.no_gold + int((~known).sum()))
-    rows = [row for row, there in zip(one.rows, known, strict=True) if there]
-    return Matched(one.scores[known], theirs[known], one.clusters[known], rows, coverage)
+def no_common_items(gold: str) -> InputError:
+    """What to raise when no judge was asked about any item with a gold label."""
+    return InputError(
+        f"No judge of these runs has an item in common with the gold labels of {gold!r}; items are the same when video, "
+        "instruction, response, reference and description are. Give the runs that judged those items."
+    )

@@ -10,31 +10,27 @@ from typing import NamedTuple
 import numpy as np
 
 from analysis.contingency import midranks, untied_pairs
-from analysis.estimate import ratio, weight_chunks
-
-BLOCK = 400_000  # weights of rows in hand at a time: what fits a processor's cache
+from analysis.estimate import ratio, row_weights
 
 
 def drawn_rank_correlations(
-    scores: np.ndarray, gold: np.ndarray, clusters: np.ndarray
+    scores: np.ndarray, gold: np.ndarray, clusters: np.ndarray, present: np.ndarray | None = None
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """Spearman's rho and Kendall's tau-b of scores and gold [rows]: of all rows ([1] each), and of each draw of videos."""
+    """Spearman's rho and Kendall's tau-b of scores and gold [rows]: of all rows ([1] each), and of each draw of videos.
+
+    Rows that are not `present` (bool [rows]; default: all are) count nothing, though their videos are drawn.
+    """
     _, place = np.unique(clusters, return_inverse=True)
     first, second = (np.unique(values, return_inverse=True)[1] for values in (gold, scores))
     if first.max() > second.max():
         first, second = second, first
     order = np.argsort(second, kind="stable")
     first, second, place = first[order], second[order], place[order]
+    counted = np.ones(len(place)) if present is None else present[order].astype(float)
     merges = list(_merges(first, second))
-    values = _both(first, second, merges, np.ones((1, len(place))))
-    drawn = [_both(first, second, merges, weights) for weights in _row_weights(place)]
+    values = _both(first, second, merges, counted[None])
+    drawn = [_both(first, second, merges, weights * counted) for weights in row_weights(place)]
     return values, {name: np.concatenate([some[name] for some in drawn]) for name in values}
-
-
-def _row_weights(place: np.ndarray) -> Iterator[np.ndarray]:
-    size = max(1, BLOCK // len(place))
-    for weights in weight_chunks(int(place.max()) + 1):
-        yield from (weights[at : at + size][:, place] for at in range(0, len(weights), size))
 
 
 def _both(first, second, merges: "list[Merge]", weights: np.ndarray) -> dict[str, np.ndarray]:

@@ -13,8 +13,6 @@ from workbench.judge import PairOutcome
 from workbench.schema import Item, Judgment, Kind, Status, content_id
 from workbench.store import Run, read_lines
 
-GOLD_NAMES = ("human", "target")
-
 
 class ItemFacts(NamedTuple):
     """What an item is about. `video` is what intervals draw: the video's hash, else its name in the tag "video", else the question.
@@ -173,11 +171,11 @@ def gold_columns(records: Records, gold: str) -> dict[str, list[int]]:
     if not found:
         there = ", ".join(dict.fromkeys(names)) or "none"
         raise InputError(f"--gold: got {gold!r}, expected human, target or a judge of these runs; there are: {there}.")
-    return found
+    return dict(sorted(found.items()))
 
 
 def judge_columns(records: Records, gold: str) -> dict[str, int]:
-    """The columns to be measured by label: all that are not the gold, nor people or targets beside it."""
+    """The columns to be measured, by label: all that are not the gold."""
     taken = {place for places in gold_columns(records, gold).values() for place in places}
     names = labels(records)
     return {names[place]: place for place in range(len(names)) if place not in taken}

@@ -4,6 +4,7 @@ Every figure is an Estimate: with its n, what was left out, and an interval that
 """
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -27,7 +28,7 @@ from bootstrap.marks import Marked, Marks, marked, read_marks
 from bootstrap.repeats import Repeats, repeats
 from bootstrap.sampling_sets import some_sets
 from bootstrap.truth import Truth, known_truth
-from workbench.backends.metric import Metric
+from workbench.backends.metric import Metric, load_metric
 from workbench.errors import InputError
 from workbench.store import Run
 
@@ -52,6 +53,20 @@ class Audit(NamedTuple):
     words: Words
     repeats: Repeats
     marks: Marked | None = None  # what people say, where somebody marked an example
+
+
+def bootstrap_run_of(folder: Path) -> Run:
+    """The run in a folder. Raises StoreError where there is none, InputError where it is one of judging."""
+    run = Run.open(folder)
+    if "bootstrap" not in run.head()["config"]:
+        raise InputError(f"{folder} is a run of judging, not of bootstrapping; give a folder that `run` made.")
+    return run
+
+
+def text_metrics(bertscore: str | None = None) -> list[Metric]:
+    """BLEU and ROUGE-L, and BERTScore by an encoder (Hub id or folder) where one is named."""
+    metrics = [load_metric(name).metric for name in ("bleu", "rouge_l")]
+    return metrics + ([load_metric("bertscore", model=bertscore).metric] if bertscore else [])
 
 
 def audit_run(run: Run, metrics: Sequence[Metric]) -> Audit:

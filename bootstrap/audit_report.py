@@ -7,10 +7,19 @@ from pathlib import Path
 
 from bootstrap.acceptance import Bias, Matrix
 from bootstrap.audit import Audit, to_json
+from bootstrap.audit_sections import audit_sections, section_head, section_table
+from bootstrap.audit_words import biased, fall
 from bootstrap.chats import TARGETS
 
 INTERVALS = (
     "[from, to]: 95 % interval that draws whole videos. n: rows it is of; left out: rows or sets it could not use."
+)
+STYLE = (
+    "body{max-width:900px;margin:2em auto;padding:0 1em;font-family:system-ui,sans-serif;line-height:1.5}"
+    "section{margin:2.5em 0}.vj-sub{color:#4b5362}.vj-answer{font-weight:600}pre{white-space:pre-wrap}"
+    ".vj-table{overflow-x:auto}table{border-collapse:collapse;font-size:.9em}"
+    "th,td{padding:4px 12px;text-align:right;border-bottom:1px solid #e1e4ea;white-space:nowrap}"
+    "th:first-child{text-align:left}th[scope=row]{font-weight:400}"
 )
 
 
@@ -67,16 +76,9 @@ def _cells(matrix: Matrix) -> Iterator[str]:
 
 
 def _biases(audit: Audit) -> Iterator[str]:
-    yield f"Bias of the evaluator: given minus target in the first round. {_biased(audit.biases)}"
+    yield f"Bias of the evaluator: given minus target in the first round. {biased(audit.biases)}"
     yield from map(_bias, audit.biases)
     yield "  (what the generator missed is in it; at 4 and 1 honest errors point inwards)"
-
-
-def _biased(biases: list[Bias]) -> str:
-    """Which ratings are biased, the worst first."""
-    found = [one for one in biases if one.verdict in ("too high", "too low")]
-    found.sort(key=lambda one: -abs(one.gap.value or 0))
-    return "; ".join(f"BIASED AT {one.target}: {one.verdict}" for one in found) or "None seen."
 
 
 def _bias(bias: Bias) -> str:
@@ -88,7 +90,7 @@ def _truth(audit: Audit) -> Iterator[str]:
         yield f"The truth of the world is not known: {audit.truth_problem}"
     if audit.truth is None:
         return
-    yield f"Against the truth of the world: the evaluator's given minus true. {_biased(audit.truth.evaluator)}"
+    yield f"Against the truth of the world: the evaluator's given minus true. {biased(audit.truth.evaluator)}"
     yield from map(_bias, audit.truth.evaluator)
     for name, shares in (("written right in round 1", audit.truth.hits), ("labels that are right", audit.truth.labels)):
         yield from (f"  {name}, {target}: {share}" for target, share in shares.items())
@@ -96,17 +98,9 @@ def _truth(audit: Audit) -> Iterator[str]:
 
 def _distances(audit: Audit) -> Iterator[str]:
     for distance in audit.distances:
-        yield f"{distance.metric} to the gold response by rating: {_fall(distance.falls, distance.surely)}"
+        yield f"{distance.metric} to the gold response by rating: {fall(distance.falls, distance.surely)}"
         yield from (f"  {rating}: {one}" for rating, one in distance.by_rating.items())
         yield from (f"  {a} above {b} by {one}" for (a, b), one in distance.steps.items())
-
-
-def _fall(falls: bool | None, surely: bool | None) -> str:
-    if falls is None:
-        return "no complete set"
-    if not falls:
-        return "DOES NOT FALL from 4 to 1"
-    return "falls from 4 to 1, every step surely" if surely else "falls from 4 to 1, but not every step surely"
 
 
 def _probes(audit: Audit) -> Iterator[str]:
@@ -146,36 +140,17 @@ def _marks(audit: Audit) -> Iterator[str]:
 
 
 def _page(audit: Audit, text: str) -> str:
-    """One file that needs nothing else: the figures, then the text."""
-    figures = "".join(
-        figure.to_html(full_html=False, include_plotlyjs=number == 0, config={"displayModeBar": False})
-        for number, figure in enumerate(audit_figures(audit))
-    )
-    style = "body{max-width:900px;margin:2em auto;font-family:system-ui,sans-serif}pre{white-space:pre-wrap}"
+    """One file that needs nothing else: the sections with their figures, then the text."""
+    first = True
+    body = []
+    for section in audit_sections(audit):
+        figures = []
+        for figure in section.figures():
+            figures.append(figure.to_html(full_html=False, include_plotlyjs=first, config={"displayModeBar": False}))
+            first = False
+        body.append(f"<section>{section_head(section)}{''.join(figures)}{section_table(section)}</section>")
     return (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Bootstrap audit</title><style>{style}</style>'
-        f"<h1>Bootstrap audit</h1>{figures}<pre>{html.escape(text)}</pre></html>\n"
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+        f"<title>Bootstrap audit</title><style>{STYLE}</style><h1>Bootstrap audit</h1>{''.join(body)}"
+        f"<h2>The same as text</h2><pre>{html.escape(text)}</pre></html>\n"
     )
-
-
-def audit_figures(audit: Audit) -> list:
-    """Yield, funnel, matrices, leak probes, and a figure for each metric, in this order."""
-    from bootstrap import figures  # plotly comes with it
-
-    shown = [
-        figures.interval_figure(
-            figures.yield_info(audit.yields), "Complete sets after each round", "No seed is finished yet.", percent=True
-        ),
-        figures.funnel_figure(figures.funnel_info(audit.funnel)),
-        *(figures.matrix_figure(figures.matrix_info(matrix)) for matrix in audit.matrices),
-        figures.interval_figure(
-            figures.leak_info(audit.probes),
-            "Accuracy of leak probes beside chance",
-            "Too few videos to probe.",
-            percent=True,
-        ),
-    ]
-    for distance in audit.distances:
-        title = f"{distance.metric} to the gold response by rating"
-        shown.append(figures.interval_figure(figures.distance_info(distance), title, "No complete set yet."))
-    return shown

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import Any, get_args
 
-from bootstrap.audit import audit_run, to_json
+from bootstrap.audit import audit_run, bootstrap_run_of, text_metrics, to_json
 from bootstrap.audit_report import audit_text, write_report
 from bootstrap.dataset import PAIR_SHARE, SHARES, DatasetSettings, dataset_counts
 from bootstrap.export_run import Export, RubricWriter, export_run
@@ -13,10 +13,7 @@ from bootstrap.exports import Format
 from bootstrap.participants import load_writer
 from bootstrap.progress import Meter, say
 from bootstrap.rubrics import Rubric
-from workbench.backends.metric import load_metric
-from workbench.errors import InputError
 from workbench.judge_options import read_judge_option
-from workbench.store import Run
 from workbench.terminal import one_line, plain
 
 LISTED = 10  # problems that are listed one by one
@@ -68,11 +65,8 @@ def _shares(text: str) -> tuple[float, ...]:
 
 
 def _audit(arguments: argparse.Namespace) -> int:
-    run = _bootstrap_run(arguments.run_folder)
-    metrics = [load_metric(name).metric for name in ("bleu", "rouge_l")]
-    if arguments.bertscore:
-        metrics.append(load_metric("bertscore", model=arguments.bertscore).metric)
-    audit = audit_run(run, metrics)
+    run = bootstrap_run_of(arguments.run_folder)
+    audit = audit_run(run, text_metrics(arguments.bertscore))
     print(json.dumps(to_json(audit), indent=2, allow_nan=False) if arguments.json else plain(audit_text(audit)))
     if arguments.out:
         for path in write_report(arguments.out, audit):
@@ -80,18 +74,11 @@ def _audit(arguments: argparse.Namespace) -> int:
     return 0 if audit.seeds else 1
 
 
-def _bootstrap_run(folder: Path) -> Run:
-    run = Run.open(folder)
-    if "bootstrap" not in run.head()["config"]:
-        raise InputError(f"{folder} is a run of judging, not of bootstrapping; give a folder that `run` made.")
-    return run
-
-
 # -- export
 
 
 def _export(arguments: argparse.Namespace) -> int:
-    run = _bootstrap_run(arguments.run_folder)
+    run = bootstrap_run_of(arguments.run_folder)
     settings = DatasetSettings(arguments.pair_share, arguments.seed, arguments.shares)
     if arguments.rubrics is None:
         exported = export_run(run, arguments.to, arguments.format, settings, keep_marked=arguments.keep_marked)

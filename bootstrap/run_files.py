@@ -7,6 +7,9 @@ from html import escape
 from pathlib import Path
 from typing import NamedTuple
 
+from bootstrap.audit import audit_run, bootstrap_run_of, text_metrics
+from bootstrap.audit_report import write_report
+from bootstrap.audit_sections import Section, audit_sections
 from bootstrap.dataset import DatasetSettings, dataset_counts
 from bootstrap.export_run import export_run
 from bootstrap.exports import Format
@@ -39,15 +42,50 @@ class Exported(NamedTuple):
     archive: Path
 
 
-def export_dataset(folder: Path, form: Format) -> Exported:
-    """Export the complete sets of a run into its folder exports/<form>. Raises InputError where there is none."""
-    out = folder / "exports" / form
-    counts = dataset_counts(export_run(Run.open(folder), out, form, DatasetSettings()).dataset)
+def export_dataset(folder: Path, form: Format, keep_marked: bool = False) -> Exported:
+    """Export the complete sets of a run into its folder exports/<form>. Raises InputError where there is none.
+
+    Sets marked as wrong are left out unless `keep_marked`; those go into a folder of their own.
+    """
+    out = folder / "exports" / (f"{form}-with-marked" if keep_marked else form)
+    exported = export_run(Run.open(folder), out, form, DatasetSettings(), keep_marked=keep_marked)
+    counts = dataset_counts(exported.dataset)
     rows = ", ".join(
         f"{split}: {found['pointwise']:,} rated responses and {found['pairwise']:,} pairs about {found['videos']:,} videos"
         for split, found in counts["splits"].items()
     )
-    command = shlex.join(["python", "-m", "bootstrap", "export", str(folder), f"--to={out}", f"--format={form}"])
+    words = ["python", "-m", "bootstrap", "export", str(folder), f"--to={out}", f"--format={form}"]
+    command = shlex.join([*words, *(["--keep-marked"] if keep_marked else [])])
     archive = shutil.make_archive(str(Path(tempfile.mkdtemp(prefix="dataset-")) / f"{folder.name}-{form}"), "zip", out)
-    told = f"{counts['sets']:,} complete sets. {rows}. Written to {out}."
+    left_out = "; ".join(f"{count:,} {reason}" for reason, count in counts["left_out"].items())
+    lost = f" Left out: {left_out}." if left_out else ""
+    told = f"{counts['sets']:,} complete sets. {rows}.{lost} Written to {out}."
     return Exported(f'<p class="vj-sub">{escape(told)}</p>', command, Path(archive))
+
+
+class Audited(NamedTuple):
+    """An audit as the page shows it: its sections, a sentence (HTML), the command, the report, and what it is of."""
+
+    sections: list[Section]
+    told: str
+    command: str
+    report: Path
+    state: tuple[str, int, int]
+
+
+def audit_now(folder: Path) -> Audited:
+    """Audit a run as the command does, into its folder audit/. Raises InputError or StoreError for what is no such run."""
+    state, out = audit_state(folder), folder / "audit"
+    audit = audit_run(bootstrap_run_of(folder), text_metrics())
+    report = Path(tempfile.mkdtemp(prefix="audit-")) / f"{folder.name}-audit.html"  # the page hands out copies alone
+    write_report(out, audit)
+    shutil.copyfile(out / "report.html", report)
+    command = shlex.join(["python", "-m", "bootstrap", "audit", str(folder), f"--out={out}"])
+    told = f"{audit.seeds:,} finished seeds about {audit.videos:,} videos. Written to {out}."
+    return Audited(audit_sections(audit), escape(told), command, report, state)
+
+
+def audit_state(folder: Path) -> tuple[str, int, int]:
+    """What an audit is of: the run's name, and how much of it is finished and marked, in bytes."""
+    sizes = (path.stat().st_size if (path := folder / name).exists() else 0 for name in ("sets.jsonl", "marks.jsonl"))
+    return (folder.name, *sizes)

@@ -1,4 +1,4 @@
-"""The Bootstrap tab: start or resume a run, watch it, look through its examples, export. It only lays out and shows."""
+"""The Bootstrap tab: start or resume a run, watch it, look through its examples, audit, export. It only lays out and shows."""
 
 import random
 from functools import partial
@@ -14,7 +14,8 @@ from bootstrap.figures import funnel_figure, matrix_figure
 from bootstrap.live import live_figures, status_card
 from bootstrap.marks import mark_example, read_marks
 from bootstrap.run_files import export_dataset, seed_clip
-from bootstrap.run_form import bootstrap_jobs, chosen_folder, resume_run, run_label, start_run
+from bootstrap.run_form import bootstrap_jobs, resume_run, start_run
+from bootstrap.tab_audit import audit_panel, wire_audit
 from bootstrap.tab_panels import (
     Browser,
     StartForm,
@@ -31,6 +32,7 @@ from workbench import jobs
 from workbench.errors import WorkbenchError
 from workbench.page.show import error_note, note
 from workbench.page.verbatim import verbatim_command
+from workbench.run_folders import chosen_folder, run_label
 from workbench.store import Run
 
 QUIET = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
@@ -46,11 +48,16 @@ def build(runs: Path, tab: gr.Tab) -> None:
     watch.funnel.render()
     with gr.Column(visible=False, elem_classes="vj-browse", elem_id="vj-browse") as below:
         browser = browse_panel()
+        audit = audit_panel()
         export = export_panel()
     _wire_start(form, watch, runs)
-    _wire_browser(_wire_watch(watch, below, browser, runs, tab), watch, browser, runs)
-    export.start.click(partial(_export_now, runs), [watch.run, export.form], [export.told, export.archive],
-                       show_progress="minimal", api_visibility="private")  # fmt: skip
+    shown = _wire_watch(watch, below, browser, runs, tab)
+    marked = _wire_browser(shown, watch, browser, runs)
+    wire_audit(audit, watch.run, runs, [*shown, marked])
+    export.start.click(
+        partial(_export_now, runs), [watch.run, export.form, export.keep_marked], [export.told, export.archive],
+        show_progress="minimal", api_visibility="private",
+    )  # fmt: skip
 
 
 # -- starting
@@ -150,7 +157,9 @@ def sets_size(folder: Path) -> int:
 # -- browsing
 
 
-def _wire_browser(shown: list, watch: Watch, browser: Browser, runs: Path) -> None:
+def _wire_browser(shown: list, watch: Watch, browser: Browser, runs: Path):
+    """Gives the event after which there is a mark."""
+
     def show(step: int | None, name: str | None, current: tuple | None, *filters) -> dict:
         """The example so many steps from the current one; a random one for None."""
         if not name:
@@ -212,7 +221,7 @@ def _wire_browser(shown: list, watch: Watch, browser: Browser, runs: Path) -> No
     for event in shown:
         event.then(fill, asked, [*browser.shown, browser.round, browser.kind], **QUIET)
     marked = [browser.mark_note, browser.deserves, browser.reason, browser.card]
-    browser.mark.click(
+    return browser.mark.click(
         mark, [watch.run, browser.current, browser.who, browser.deserves, browser.reason], marked, **QUIET
     )
 
@@ -220,9 +229,9 @@ def _wire_browser(shown: list, watch: Watch, browser: Browser, runs: Path) -> No
 # -- exporting
 
 
-def _export_now(runs: Path, name: str, form: Format):
+def _export_now(runs: Path, name: str, form: Format, keep_marked: bool):
     try:
-        exported = export_dataset(chosen_folder(runs, name), form)
+        exported = export_dataset(chosen_folder(runs, name), form, keep_marked)
     except WorkbenchError as error:
         return error_note(error), gr.update(visible=False)
     told = exported.told + verbatim_command("The command that does the same", exported.command)

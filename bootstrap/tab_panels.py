@@ -85,6 +85,7 @@ class Export(NamedTuple):
     """The export of the chosen run."""
 
     form: gr.Dropdown
+    keep_marked: gr.Checkbox
     start: gr.Button
     told: gr.HTML
     archive: gr.DownloadButton
@@ -182,9 +183,10 @@ def export_panel() -> Export:
     with gr.Row(elem_classes="vj-paging"):
         form = gr.Dropdown(list(get_args(Format)), value="workbench", label="Format", min_width=180, scale=0,
                            info="Of the complete sets, split by video, with a dataset card.")  # fmt: skip
+        keep = gr.Checkbox(False, label="Keep sets marked as wrong", elem_id="vj-boot-keep", min_width=220, scale=0)
         export = gr.Button("Export the dataset", size="sm", elem_id="vj-boot-export", elem_classes="vj-quiet")
         archive = gr.DownloadButton(
             "Download", size="sm", visible=False, elem_classes="vj-quiet", elem_id="vj-boot-archive"
         )
     exported = gr.HTML(js_on_load=COPY_SCRIPT, elem_id="vj-boot-exported")
-    return Export(form, export, exported, archive)
+    return Export(form, keep, export, exported, archive)

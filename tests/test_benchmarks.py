@@ -188,10 +188,13 @@ def test_maxwell_takes_names_from_the_labels_beside_it(tmp_path):
     ):
         read("maxwell", csv(tmp_path, MAXWELL))
     (tmp_path / "test_labels.txt").write_text("1.mp4, -1, -1, 1.029\n4541.mp4, -1, -1, 4.584\n")
-    first, second = read("maxwell", csv(tmp_path, MAXWELL))
-    assert (second.item.tags["video"], second.judgments[0].score) == ("4541.mp4", 4.584)
-    assert second.judgments[0].criteria == {"good content": 0.5, "sharp": 0.25}
-    assert first.item.responses == ("The video itself.",)
+    found = read("maxwell", csv(tmp_path, MAXWELL))
+    whole, sharpness, content = found[3:]
+    assert (whole.item.tags["video"], whole.judgments[0].score) == ("4541.mp4", 4.584)
+    assert whole.judgments[0].criteria == {"content": 0.5, "sharpness": 0.25}
+    assert whole.item.responses == ("The video itself.",) and whole.item.tags["dimension"] == "overall"
+    assert (sharpness.item.instruction, sharpness.judgments[0].score) == ("Rate how crisp edges and details are.", 0.25)
+    assert content.item.tags["dimension"] == "content"
 
 
 def test_maxwell_labels_and_other_quality_tables(tmp_path):
@@ -318,3 +321,27 @@ def test_an_import_without_a_usable_row_makes_no_run(tmp_path, capsys):
     assert main(["import", "vatex-eval", "--data", str(path), "--out", str(tmp_path / "run")]) == 2
     assert "no row can be used; row 1: cands" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
+
+
+def test_judges_judge_into_an_imported_run(tmp_path, capsys):
+    from workbench.__main__ import main as workbench
+
+    rows = {"1": VATEX, "2": VATEX | {"vid": "v2", "cands": ["a cat", "r1"], "scores": "[[1, 1, 2], [4, 5, 5]]"}}
+    run = str(tmp_path / "run")
+    main(["import", "vatex-eval", "--data", str(as_json(tmp_path, rows)), "--out", run])
+    assert workbench(["judge", "--items", run, "--judge", "metric:rouge_l"]) == 0
+    assert workbench(["judge", "--items", run, "--judge", "metric:bleu", "--samples", "2"]) == 0  # other settings
+    assert workbench(["judge", "--items", run, "--judge", "metric:rouge_l"]) == 0
+    judges = [judgment.judge for judgment in Run.open(run).judgments()]
+    assert (judges.count("metric:rouge_l"), judges.count("metric:bleu"), judges.count("human:ann1")) == (3, 6, 4)
+    assert [prompt["name"] for prompt in Run.open(run).head()["prompts"]] == ["pointwise"]
+    assert workbench(["judge", "--items", run, "--judge", "metric:bleu", "--out", str(tmp_path / "other")]) == 0
+    assert len(Run.open(tmp_path / "other").items()) == 3
+    capsys.readouterr()
+    for wrong, complaint in (
+        (["--mode", "pairwise", "--judge", "metric:bleu"], "has pointwise items, none for the pairwise prompt"),
+        (["--judge", "embedded"], "these items have none; import them with --videos DIR"),
+        (["--judge", "metric:bleu", "--column", "video=x"], "--column is for a table"),
+    ):
+        assert workbench(["judge", "--items", run, *wrong]) == 2
+        assert complaint in capsys.readouterr().err

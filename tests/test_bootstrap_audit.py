@@ -14,7 +14,8 @@ from bootstrap.__main__ import main
 from bootstrap.acceptance import biases, funnel, matrices, yield_by_kind, yields
 from bootstrap.attempts import read_sets
 from bootstrap.audit import audit_sets, to_json
-from bootstrap.audit_report import audit_figures, audit_text, write_report
+from bootstrap.audit_report import audit_text, write_report
+from bootstrap.audit_sections import audit_sections, section_figures, section_head, section_table
 from bootstrap.clustered import Estimate, clustered_mean
 from bootstrap.figures import funnel_figure, funnel_info, matrix_figure, matrix_info
 from bootstrap.gold_distance import gold_distance
@@ -308,10 +309,15 @@ def test_a_large_run_is_sampled_the_same_way_whatever_its_order():
 @pytest.mark.parametrize("count", [0, 1, 30])
 def test_figures_and_text_of_none_one_and_many(count, tmp_path):
     audit = audit_sets([rated_set(number) for number in range(count)], [SHARED], failed=1)
-    figures = audit_figures(audit)
+    sections = audit_sections(audit)
+    figures = list(section_figures(sections))
     assert len(figures) == 6
     sentences = [figure.layout.annotations[0].text for figure in figures if not figure.data]
     assert (len(sentences) > 3) == (count == 0) and all(sentence.endswith(".") for sentence in sentences)
+    for section in sections:
+        assert section.reading.endswith(".") and all(len(row) == len(section.columns) for row in section.rows)
+        shown = section_head(section) + section_table(section)
+        assert section.title in shown and shown.count("<tr>") == (len(section.rows) + 1 if section.rows else 0)
     paths = write_report(tmp_path / "report", audit)
     assert json.loads(paths[0].read_text())["complete"] == count
     assert "<script" in paths[2].read_text() or count == 0

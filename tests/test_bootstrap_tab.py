@@ -19,14 +19,12 @@ from bootstrap.live import live_figures, status_card
 from bootstrap.marks import mark_example, read_marks, wrong_sets
 from bootstrap.run_files import export_dataset, seed_clip
 from bootstrap.run_form import (
+    COMMAND,
     RunForm,
     bootstrap_jobs,
-    chosen_folder,
     missing_sentence,
-    own_command,
     resume_run,
     run_command,
-    run_label,
     shown_command,
     start_run,
 )
@@ -34,6 +32,7 @@ from tests.bootstrap_sets import rated_set
 from tests.test_jobs import wait_for
 from workbench.errors import InputError, StoreError, VideoError
 from workbench.jobs import Job, find, stop
+from workbench.run_folders import chosen_folder, own_command, run_label
 from workbench.store import Run
 
 EVIL = '<img src=x onerror="alert(1)">'
@@ -111,7 +110,7 @@ def test_a_run_is_started_watched_stopped_and_resumed(place):
 
 
 def test_resuming_repeats_the_runs_own_command_in_its_own_folder(folder, tmp_path):
-    assert own_command(folder) == [
+    assert own_command(folder, COMMAND) == [
         word for word in run_command(form_for(folder.parents[1]), folder) if "--out" not in word
     ]
     other = tmp_path / "other"

@@ -17,7 +17,13 @@ MAY_IMPORT = {
     "spaces_config": {"workbench", "spaces_config"},
 }
 PAGE = {"app.py", *(f"{room}/tab.py" for room in ("workbench", "bootstrap", "training", "analysis"))}
-PAGE |= {"workbench/runs_tab.py", "bootstrap/tab_panels.py"}
+PAGE |= {
+    "workbench/runs_tab.py",
+    "bootstrap/tab_panels.py",
+    "bootstrap/tab_audit.py",
+    "bootstrap/tab_browse.py",
+    "training/tab_panels.py",
+}
 FILES = [path for room in ROOMS for path in sorted((ROOT / room).rglob("*.py"))]
 
 

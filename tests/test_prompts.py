@@ -31,6 +31,9 @@ CASES = {  # file in tests/golden: load_prompt arguments, responses, render argu
     "pairwise": (("pairwise", {}), 2, {}),
     "pairwise_reasoning_swapped": (("pairwise_reasoning", {}), 2, {"order": (1, 0)}),
     "ranking": (("ranking", {}), 4, {"order": (3, 1, 0, 2)}),
+    "quality": (("quality", {}), 1, {}),
+    "quality_reasoning": (("quality_reasoning", {}), 1, {}),
+    "rubric_comparison": (("rubric_comparison", {}), 2, {"view": "none"}),
     "pointwise_reference": (("pointwise", {"reference": True}), 1, {}),
     "pointwise_own_rubric": (("pointwise", {"rubric": "5: names the ball\n1: does not"}), 1, {}),
     "pointwise_own_scale": (("pointwise", {"low": 0, "high": 10, "labels": {0: "useless", 7: "fine"}}), 1, {}),
@@ -53,7 +56,9 @@ def test_golden(name):
 
 
 def test_the_prompts_that_come_with_the_workbench():
-    assert list_prompts() == ["pairwise", "pairwise_reasoning", "pointwise", "ranking", "rubric"]
+    names = ["pairwise", "pairwise_reasoning", "pointwise", "quality", "quality_reasoning", "ranking", "rubric",
+             "rubric_comparison"]  # fmt: skip
+    assert list_prompts() == names
     for name in list_prompts():
         prompt = load_prompt(name)
         assert prompt.name == name
@@ -168,6 +173,13 @@ def test_a_reference_that_is_missing():
         render(load_prompt("pointwise", reference=True), item())
 
 
+def test_levels_are_written_in_words_unless_the_scale_is_another():
+    own = load_prompt("quality").form
+    assert (own.menu, own.slot) == (("bad", "poor", "fair", "good", "excellent"), "<score>")
+    assert load_prompt("quality", high=10).form.menu[-1] == "10"
+    assert load_prompt("quality", rubric="5: sharp").form.menu == ("1", "2", "3", "4", "5")
+
+
 def test_form_for_counts_the_responses_of_a_ranking():
     assert form_for(load_prompt("ranking"), item(4)).letters == ("A", "B", "C", "D")
     assert form_for(load_prompt("pointwise"), item()) == load_prompt("pointwise").form
@@ -202,6 +214,8 @@ def test_a_prompt_of_ones_own(tmp_path):
         ({"reply": "score"}, "list of tags"),
         ({"reply": ["answer"]}, "<answer>"),
         ({"ties": "yes"}, "ties"),
+        ({"words": "yes"}, "words"),
+        ({"words": True, "labels": {1: "bad", 5: "good"}}, "got labels for 2 of 5 levels"),
         ({"labels": {1: True}}, "labels"),
         ({"low": "1"}, "scale"),
         (

@@ -46,6 +46,7 @@ def test_every_judge_is_listed_without_loading_one():
     assert [spec for spec in rows if spec not in named] == [
         "hf:<id or folder>[+<adapter>]",
         "<folder>",
+        "reward:<id or folder>",
         "scripted:<file>",
     ]
     assert all(row.what for row in rows.values())

@@ -21,6 +21,8 @@ TWO = (Criterion("accuracy", "is it true", 3), Criterion("Temporal order", "is i
 CRITERIA = ReplyForm("pointwise", ("thinking", "score"), criteria=TWO)
 BOTH = Verdict(3.5, criteria={"accuracy": 4, "Temporal order": 2})  # (3 * 4 + 1 * 2) / 4
 
+WORDED = ReplyForm("pointwise", ("score",), high=3, labels={1: "bad", 2: "so so", 3: "good"}, words=True)
+
 SCORES = [  # form, what stands between <score> and </score>, the score it is read as (None: unparsed)
     (POINT, "4", 4),
     (POINT, " 4\n", 4),
@@ -42,6 +44,10 @@ SCORES = [  # form, what stands between <score> and </score>, the score it is re
     (POINT, "8/10", None),
     (POINT, "4/0", None),
     (POINT, "Good", 4),
+    (WORDED, "so so", 2),
+    (WORDED, "Good.", 3),
+    (WORDED, "2", 2),
+    (WORDED, "fair", None),
     (POINT, "very  POOR.", 1),
     (POINT, "4 (Good)", 4),
     (POINT, "4 - Good", 4),
@@ -228,6 +234,12 @@ def test_an_unparsed_reply_says_why():
     assert read_reply(PAIR, "<answer>both</answer>").reason == "Got 'both' in <answer>, expected A or B."
     assert read_reply(CRITERIA, "<score>accuracy: 4</score>").reason == "The reply has no score for Temporal order."
     assert len(read_reply(POINT, f"<score>{'9' * 9999}</score>").reason) < 150
+
+
+def test_scores_in_words():
+    assert WORDED.menu == ("bad", "so so", "good")
+    assert write_reply(WORDED, Verdict(2)) == "<score>so so</score>"
+    assert read_reply(WORDED, "<score>4</score>").reason == "Got '4' in <score>, expected one of bad, so so, good."
 
 
 def test_what_is_written():

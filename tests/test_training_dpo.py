@@ -1,17 +1,22 @@
 """Preference pairs from samples, the DPO loss by hand, reference log-probabilities, and a margin that grows."""
 
 import json
+import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
+import torch
 
 from training.__main__ import main
+from training.adapters import Lora
 from training.preferences import Pair, PairOptions, agrees, make_preferences, pair_samples
+from workbench.backends.local import load_local
 from workbench.errors import InputError
 from workbench.judge_options import prompt_of_record, prompt_record
 from workbench.prompts import load_prompt
 from workbench.replies import Criterion
-from workbench.schema import Item, Judgment, Video
+from workbench.schema import Item, Judgment, Video, VideoPolicy
 from workbench.store import Run
 
 
@@ -147,3 +152,184 @@ def test_what_cannot_be_paired_is_refused(judged, tmp_path):
         make_preferences(run, labels, tmp_path / "x", PairOptions())
     with pytest.raises(InputError, match="margin"):
         PairOptions(margin=-1)
+
+
+# -- the loss
+
+
+def test_the_loss_by_hand():
+    from training.dpo import Preferred, dpo_loss
+
+    policy = Preferred(torch.tensor([-10.0, -5.0]), torch.tensor([-12.0, -4.0]))
+    reference = Preferred(torch.tensor([-11.0, -5.0]), torch.tensor([-11.0, -5.0]))
+    # margins 0.5 * ((-10 + 11) - (-12 + 11)) = 1 and 0.5 * (0 - 1) = -0.5
+    plain = [math.log(1 + math.exp(-1)), math.log(1 + math.exp(0.5))]
+    assert dpo_loss(policy, reference, beta=0.5).tolist() == pytest.approx(plain, rel=1e-6)
+    turned = [math.log(1 + math.exp(1)), math.log(1 + math.exp(-0.5))]
+    smooth = [0.9 * one + 0.1 * other for one, other in zip(plain, turned, strict=True)]
+    assert dpo_loss(policy, reference, beta=0.5, smoothing=0.1).tolist() == pytest.approx(smooth, rel=1e-6)
+    assert dpo_loss(reference, reference, beta=0.5).tolist() == pytest.approx([math.log(2)] * 2)
+
+
+def test_the_gradient_by_hand():
+    """beta * sigmoid(-margin) on the log-ratio: equation 7's gradient."""
+    from training.dpo import Preferred, dpo_loss
+
+    policy = Preferred(torch.tensor([-3.0], requires_grad=True), torch.tensor([-2.0], requires_grad=True))
+    dpo_loss(policy, Preferred(torch.tensor([-3.0]), torch.tensor([-3.0])), beta=0.2).sum().backward()
+    weight = 0.2 / (1 + math.exp(-0.2))
+    assert policy.chosen.grad.item() == pytest.approx(-weight) and policy.rejected.grad.item() == pytest.approx(weight)
+
+
+# -- training on a tiny model
+
+GOOD, BAD, WORSE = (f"<thinking>{why}</thinking>\n<score>{score}</score>"
+                    for why, score in (("it is red", 4), ("it is blue", 2), ("nothing is seen", 1)))  # fmt: skip
+
+
+def make_pairs(folder, videos=4):
+    """A run with samples about tiny clips, its labels, and the folder of pairs."""
+    from PIL import Image
+
+    from workbench.video import sha256_of
+
+    rng, items = np.random.default_rng(0), []
+    for number in range(videos):
+        clip = folder / f"clip{number}"
+        clip.mkdir(parents=True)
+        for frame in range(2):
+            Image.fromarray(rng.integers(0, 255, (56, 56, 3), np.uint8)).save(clip / f"{frame}.png")
+        items.append(Item(Video(sha256_of(clip), str(clip)), "What colour?", (f"Red {number}.",)))
+    prompt = load_prompt("pointwise")
+    run = Run.create(folder / "run", config={}, prompts=[prompt_record(prompt)])
+    video = VideoPolicy(frames=2).to_dict()
+    labels = folder / "labels"
+    labels.mkdir()
+    with run.writing():
+        run.add_items(items)
+        for item in items:
+            for number, (score, reply) in enumerate(((4, GOOD), (2, BAD), (1, WORSE))):
+                settings = {"order": [0], "judge": {}, "video": video, "view": "video"}
+                run.append(Judgment(item.id, "hf:j", prompt.id, "scored", score=score, reply=reply, sample=number,
+                                    settings=settings))  # fmt: skip
+    told = [Judgment(item.id, "target", "w", "scored", score=4) for item in items]
+    for name, records in (("items", items), ("judgments", told)):
+        (labels / f"{name}.jsonl").write_text("".join(json.dumps(each.to_dict()) + "\n" for each in records))
+    make_preferences(run, labels, folder / "pairs", PairOptions())
+    return folder / "pairs"
+
+
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory):
+    return make_pairs(tmp_path_factory.mktemp("preferences"))
+
+
+def run(pairs, base, out, *, lora=True, beta=0.1, **changes):
+    from training.dpo_run import DpoOptions, run_dpo
+
+    changes = {"lr": 3e-3, "epochs": 4, "batch": 2, "accumulation": 1, "checkpointing": False, **changes}
+    options = DpoOptions(beta=beta, validation=0.25)
+    return run_dpo(pairs, str(base), out, options, lora=Lora(4, 8) if lora else None, say=lambda line: None, **changes)
+
+
+def lines_of(folder):
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    return [line for line in lines if "loss" in line], [line for line in lines if "validation_loss" in line]
+
+
+def logprobs(base, adapter, pairs):
+    """Log-probabilities of every reply, by separate sequences through the library's own forward."""
+    from training.dpo_requests import read_preferences
+    from workbench.backends.encoding import encode_chats
+    from workbench.prompts import render
+    from workbench.video import sample_frames
+
+    judge = load_local(str(base), adapter and str(adapter))
+    found = {}
+    preferences = read_preferences(pairs)
+    for task, replies, _ in preferences.requests:
+        chat = render(
+            task.prompt, task.example.item, frames=sample_frames(task.example.item.video.path, preferences.policy)
+        )
+        for reply in replies:
+            batch = encode_chats(judge._processor, [chat], judge._rule, replies=[reply])
+            labels = batch.pop("labels")[0, 1:]
+            with torch.inference_mode():
+                logs = judge._model(**batch).logits[0, :-1].log_softmax(-1)
+            told = labels != -100
+            found[task.example.item.id, reply] = logs[told].gather(1, labels[told].unsqueeze(1)).sum().item()
+    return found
+
+
+@pytest.fixture(scope="module")
+def trained(pairs, qwen25_checkpoint, tmp_path_factory):
+    out = tmp_path_factory.mktemp("dpo") / "run"
+    run(pairs, qwen25_checkpoint, out)
+    return out
+
+
+def test_the_reference_is_what_separate_sequences_give_and_is_computed_once(
+    pairs, qwen25_checkpoint, trained, tmp_path
+):
+    known = {line["request"]: line["logprobs"] for line in map(json.loads, (trained / "reference-0.jsonl").open())}
+    wanted = logprobs(qwen25_checkpoint, None, pairs)
+    assert [len(found) for found in known.values()] == [3] * 4
+    told = sorted(value for one in known.values() for value in one)
+    assert told == pytest.approx(sorted(wanted.values()), rel=1e-4)
+
+
+def test_the_margin_grows_and_the_chosen_gains_on_the_rejected(pairs, qwen25_checkpoint, trained):
+    steps, checks = lines_of(trained)
+    assert steps[0]["loss"] == pytest.approx(math.log(2), rel=1e-4)  # before the first step policy = reference
+    assert steps[0]["reward_margin"] == pytest.approx(0, abs=1e-4)
+    assert steps[-1]["reward_margin"] > 0.1 and steps[-1]["accuracy"] == 1
+    assert {"reward_chosen", "reward_rejected", "kl"} <= set(steps[-1])
+    assert checks[-1]["validation_accuracy"] == 1
+    before, after = (logprobs(qwen25_checkpoint, adapter, pairs) for adapter in (None, trained / "final"))
+    gains = {key: after[key] - before[key] for key in before}
+    good = [gain for (_, reply), gain in gains.items() if reply == GOOD]
+    bad = [gain for (_, reply), gain in gains.items() if reply != GOOD]
+    assert min(good) > max(bad)
+
+
+def test_held_out_pairs_are_measured_with_an_interval(trained):
+    figures = json.loads((trained / "figures.json").read_text())["held-out pairs"]
+    assert figures["accuracy"]["n"] == 2 and figures["accuracy"]["value"] == 1
+    assert figures["reward margin"]["low"] <= figures["reward margin"]["value"] <= figures["reward margin"]["high"]
+
+
+def test_full_tuning_has_the_same_reference_and_learns(pairs, qwen25_checkpoint, trained, tmp_path):
+    final = run(pairs, qwen25_checkpoint, tmp_path / "run", lora=False, lr=1e-3)
+    references = [sorted(map(str, map(json.loads, (folder / "reference-0.jsonl").open())))
+                  for folder in (trained, tmp_path / "run")]  # fmt: skip
+    assert references[0] == references[1]
+    steps, _ = lines_of(tmp_path / "run")
+    assert steps[0]["loss"] == pytest.approx(math.log(2), rel=1e-4)
+    assert steps[-1]["reward_margin"] > 0.1
+    assert load_local(str(final)).view == "video"
+
+
+def test_a_killed_training_goes_on_with_the_losses_it_would_have_had(
+    pairs, qwen25_checkpoint, trained, tmp_path, monkeypatch
+):
+    from training import dpo_run
+
+    whole, _ = lines_of(trained)
+    first, calls = dpo_run.preference_loss, []
+
+    def dies(*args):
+        calls.append(args)
+        if len(calls) > 4:
+            raise RuntimeError("killed")
+        return first(*args)
+
+    monkeypatch.setattr(dpo_run, "preference_loss", dies)
+    with pytest.raises(RuntimeError, match="killed"):
+        run(pairs, qwen25_checkpoint, tmp_path / "run", save_every=2)
+    monkeypatch.setattr(dpo_run, "preference_loss", first)
+    reference = (tmp_path / "run" / "reference-0.jsonl").read_text()
+    run(pairs, qwen25_checkpoint, tmp_path / "run", save_every=2)
+    again, _ = lines_of(tmp_path / "run")
+    assert [line["step"] for line in again] == [line["step"] for line in whole]
+    assert [line["loss"] for line in again] == pytest.approx([line["loss"] for line in whole], rel=1e-5)
+    assert (tmp_path / "run" / "reference-0.jsonl").read_text() == reference  # computed once

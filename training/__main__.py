@@ -8,11 +8,18 @@ import argparse
 import shlex
 import sys
 
-from training import commands_adapters, commands_embedded, commands_fit, commands_preference, commands_push
+from training import (
+    commands_adapters,
+    commands_bench,
+    commands_embedded,
+    commands_fit,
+    commands_preference,
+    commands_push,
+)
 from workbench.errors import WorkbenchError
 
 # Each has add_verbs(verbs), and loads nothing heavy when imported.
-VERBS = (commands_fit, commands_embedded, commands_adapters, commands_preference, commands_push)
+VERBS = (commands_fit, commands_embedded, commands_adapters, commands_preference, commands_push, commands_bench)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -85,6 +85,8 @@ def branch_attention(
         )  # fmt: skip
     if sliding_window is not None:
         raise InputError("packing: got a layer with a sliding window, expected full attention; train without packs.")
+    # Under autocast rotated queries and keys are wider than values; the kernels below want one dtype.
+    query, key = query.to(value.dtype), key.to(value.dtype)
     if query.device.type == "cpu" and not dropout:
         with torch.autocast("cpu", enabled=False):  # on CPUs the fused kernel is slower in bfloat16
             output = Cascade.apply(query.float(), key.float(), value.float(), tuple(layouts), scaling)
@@ -142,7 +144,8 @@ class Cascade(torch.autograd.Function):
     @staticmethod
     def forward(ctx, query, key, value, layouts, scaling):
         places = tuple(spans(layouts))
-        output, sums = torch.empty_like(query), query.new_empty(query.shape[:3], dtype=torch.float32)
+        output = torch.empty_like(query)
+        sums = query.new_empty(query.shape[:3], dtype=torch.promote_types(query.dtype, torch.float32))
         for start, split, end, branches in places:
             for first, last in ((start, split), *branches):
                 if last > first:

@@ -92,18 +92,18 @@ def target_losses(model: Any, packs: Sequence[Packed], features: Sequence[torch.
     """Run packs, one after the other in one unpadded row, through the model; only the targets' logits are ever made.
 
     `features` holds what `vision_features` or `merged_features` gives of each pack's video, whether the pack shows it
-    or not. All goes through the model's own forward, so wrappers (PEFT, DDP, FSDP) see an ordinary call.
+    or not. All goes through the model's own forward: to hooks and wrappers inside it, this is an ordinary call.
     """
-    inner = getattr(model, "module", model)  # DDP holds the model there
-    use_branch_attention(inner)
+    shown_as, device = modality(model), model.device
+    use_branch_attention(model)
     ids, types, labels = (
-        torch.cat([getattr(pack, name) for pack in packs]).to(inner.device) for name in ("ids", "types", "labels")
+        torch.cat([getattr(pack, name) for pack in packs]).to(device) for name in ("ids", "types", "labels")
     )
-    positions = torch.cat([pack.positions for pack in packs], 1).to(inner.device).unsqueeze(1)
+    positions = torch.cat([pack.positions for pack in packs], 1).to(device).unsqueeze(1)
     told = (labels != IGNORE).nonzero().squeeze(1)
     seen = [each for pack, each in zip(packs, features, strict=True) if (pack.types != 0).any()]
-    vision = {"mm_encoder_outputs": as_encoder_output(inner, seen)} if seen else {}
-    if modality(inner) == "video":
+    vision = {"mm_encoder_outputs": as_encoder_output(model, seen)} if seen else {}
+    if shown_as == "video":
         vision["mm_token_type_ids"] = types.unsqueeze(0)
     logits = model(
         input_ids=ids.unsqueeze(0),
@@ -117,7 +117,7 @@ def target_losses(model: Any, packs: Sequence[Packed], features: Sequence[torch.
     ).logits[0].float()  # fmt: skip
     wanted = labels[told]
     losses = functional.cross_entropy(logits, wanted, reduction="none")
-    return Targets(losses, logits.argmax(-1) == wanted, _row_numbers(packs).to(inner.device)[told])
+    return Targets(losses, logits.argmax(-1) == wanted, _row_numbers(packs).to(device)[told])
 
 
 def _row_numbers(packs: Sequence[Packed]) -> torch.Tensor:

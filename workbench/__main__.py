@@ -76,7 +76,7 @@ def _item_options(group: Any) -> None:
 
 
 def _table_options(group: Any) -> None:
-    group.add_argument("--items", metavar="FILE", help="a .csv, .tsv, .jsonl, .json or .parquet file")
+    group.add_argument("--items", metavar="FILE", help="a .csv, .tsv, .jsonl, .json or .parquet file, or a run folder")
     group.add_argument("--column", action="append", metavar="ROLE=COLUMN",
                        help="which column is the video, instruction, response (repeat it for several), "
                        "responses (a list), reference, description")  # fmt: skip

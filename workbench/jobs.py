@@ -89,7 +89,9 @@ def _state(alive: bool, record: Mapping[str, Any], status: Mapping[str, Any]) ->
         return "failed"
     if said in ("done", "stopped", "failed"):
         return said
-    return "stopped" if record.get("stopped") else "failed"  # it ended without a word
+    if record.get("stopped"):
+        return "stopped"
+    return "done" if record.get("returncode") == 0 else "failed"  # a command that keeps no status; one killed keeps none
 
 
 def list_jobs(root: Path) -> list[Job]:

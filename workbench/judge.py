@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple
 from workbench.backends.base import Backend, BackendError, Chat, Declared, Reply
 from workbench.errors import InputError, VideoError
 from workbench.prompts import Prompt, form_for, render
-from workbench.replies import Unparsed, Verdict, read_reply
+from workbench.replies import ReplyForm, Unparsed, Verdict, read_reply
 from workbench.schema import Choice, Item, Judgment, Sampling, VideoPolicy, View, content_id
 from workbench.video import Frames, VideoLimits, sample_frames
 
@@ -235,11 +235,20 @@ def _judgment(request: Request, chat: Chat, reply: Reply | BackendError, prompt:
         return replace(request.blank, status="failed", error=str(reply), frames=frames)
     usage = {**request.blank.usage, **reply.usage}
     answered = replace(request.blank, reply=reply.text, frames=frames, usage=usage)
-    verdict = reply.verdict or read_reply(form_for(prompt, request.item), reply.text)
+    form = form_for(prompt, request.item)
+    verdict = reply.verdict or read_reply(form, reply.text)
     if isinstance(verdict, Unparsed):
         cut = "" if reply.finished else " The reply was cut off at max_new_tokens."
         return replace(answered, status="unparsed", error=verdict.reason + cut)
-    return replace(answered, status="scored", **_in_item_terms(verdict, reply.probs, request.order))
+    probs = _by_score(form, reply.probs)
+    return replace(answered, status="scored", **_in_item_terms(verdict, probs, request.order))
+
+
+def _by_score(form: ReplyForm, probs: Mapping[str, float] | None) -> Mapping[str, float] | None:
+    """Probabilities by the score's number, also where the judge writes the level's word."""
+    if not (probs and form.words):
+        return probs
+    return {str(score): probs[words] for score, words in form.labels.items() if words in probs}
 
 
 def _in_item_terms(verdict: Verdict, probs: Mapping[str, float] | None, order: tuple[int, ...]) -> dict[str, Any]:

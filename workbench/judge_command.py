@@ -35,7 +35,7 @@ def judge(args: Namespace, command: str) -> int:
     """Run `judge`. Returns 0 when everything was scored, 1 when something was not, 130 when interrupted."""
     check_source(args)
     prompt, assignment = load_prompt(args.mode, **prompt_options(args)), assignment_of(args)
-    source = _open_table(args) if args.items else _typed_items(args, prompt)
+    source = _source(args, prompt)
     with contextlib.closing(loaded_judges(assignment)) as judges:
         first = next(judges)
         check_judge(first, prompt, assignment)
@@ -55,6 +55,32 @@ def judge(args: Namespace, command: str) -> int:
             _say(f"stopped: what is judged is kept in {run.folder}; the same command with --out={run.folder} goes on")
             return 130
     return _report(run, items, args, notes)
+
+
+def _source(args: Namespace, prompt: Prompt) -> Table | list[Item]:
+    if not args.items:
+        return _typed_items(args, prompt)
+    return run_items(Path(args.items), prompt, args.limit) if _is_run(args.items) else _open_table(args)
+
+
+def _is_run(items: str | None) -> bool:
+    return bool(items) and (Path(str(items)) / "run.json").is_file()
+
+
+def run_items(folder: Path, prompt: Prompt, limit: int | None) -> list[Item]:
+    """The items of a run that fit the prompt, at most `limit`; for pointwise judging, one for each response.
+
+    Raises InputError when none fits.
+    """
+    there = Run.open(folder).items()
+    items = {item.id: item for item in one_response_each(there.values())} if prompt.kind == "pointwise" else there
+    fitting = [item for item in items.values() if item.kind == prompt.kind]
+    if not fitting:
+        kinds = ", ".join(sorted({item.kind for item in there.values()})) or "no"
+        raise InputError(
+            f"{folder} has {kinds} items, none for the {prompt.kind} prompt {prompt.name!r}; choose another --mode."
+        )
+    return fitting[:limit]
 
 
 def _typed_items(args: Namespace, prompt: Prompt) -> list[Item]:
@@ -84,10 +110,17 @@ def _open_table(args: Namespace) -> Table:
 
 
 def _check_videos(judge: Backend, source: Table | list[Item], assignment: Assignment) -> None:
-    if isinstance(source, Table) and not source.columns.video and (assignment.view or judge.view) == "video":
+    if (assignment.view or judge.view) != "video":
+        return
+    if isinstance(source, Table) and not source.columns.video:
         raise InputError(
             f"{judge.name} looks at videos, but no column holds their paths; name it with --column video=COLUMN, "
             "or add --no-video to judge the text alone."
+        )
+    if isinstance(source, list) and not any(item.video for item in source):
+        raise InputError(
+            f"{judge.name} looks at videos, but these items have none; import them with --videos DIR, or add --no-video "
+            "to judge the text alone."
         )
 
 
@@ -100,6 +133,8 @@ def _noting(judges: Iterable[Backend], notes: list[str]) -> Iterator[Backend]:
 
 
 def _folder(args: Namespace) -> Path:
+    if _is_run(args.items) and not args.out:
+        return Path(args.items)  # judge into it
     return Path(args.out) if args.out else new_run_folder("runs", Path(args.items).stem if args.items else "judge")
 
 
@@ -171,7 +206,7 @@ def _report(run: Run, items: list[Item], args: Namespace, notes: list[str]) -> i
     """Show what came of it, and where it is. Returns 1 when a row was rejected or a verdict is missing, else 0."""
     ids = {item.id: item for item in items}
     judgments = [judgment for judgment in run.judgments() if judgment.item in ids]
-    rejected = run.rejected() if args.items else []
+    rejected = run.rejected() if args.items and not _is_run(args.items) else []
     unscored = [judgment for judgment in judgments if judgment.status != "scored"]
     if args.json:
         print(json.dumps(run_json(run, ids, judgments, rejected), ensure_ascii=True, indent=2))
@@ -192,7 +227,9 @@ def _summarise(run: Run, items: Mapping[str, Item], judgments: list[Judgment], u
     for judge in dict.fromkeys(judgment.judge for judgment in judgments):
         counts = Counter(judgment.status for judgment in judgments if judgment.judge == judge)
         print(f"{plain(judge)}: {', '.join(f'{count} {status}' for status, count in counts.items())}")
-    reasons = [(items[one.item].tags["row"], f"{one.judge}: {one.status}: {one.error}") for one in unscored]
+    reasons = [
+        (items[one.item].tags.get("row", one.item), f"{one.judge}: {one.status}: {one.error}") for one in unscored
+    ]
     _list(reasons, run.folder)
     print(f"look closer: python -m workbench show {run.folder}")
 

@@ -124,6 +124,12 @@ def check_source(args: Namespace) -> None:
         option = "VIDEO" if name == "video" else f"--{name.replace('_', '-')}"
         raise InputError(f"{option} is for {where}; leave one of them out.")
     if args.items:
+        if (Path(args.items) / "run.json").is_file() and (
+            named := given & {"column", "videos", "encoding", "instruction"}
+        ):
+            raise InputError(
+                f"--{sorted(named)[0]} is for a table; {args.items} is a run folder, whose items are as they are."
+            )
         return
     if not args.video and not args.no_video:
         raise InputError("Give a VIDEO, a table with --items FILE, or --no-video to judge the text alone.")

@@ -1,17 +1,62 @@
-"""Video quality as Score2Instruct judges it (arXiv 2506.21011): five ITU levels, and a score from their probabilities.
+"""Video quality as Score2Instruct judges it (arXiv 2506.21011): dimensions, five ITU levels, a score from probabilities.
 
 What is judged is the video itself, so an item of quality has ITSELF where others have a response; its instruction is
-OVERALL, or "Rate ..." with the definition of one dimension. The prompts are `quality` and `quality_level`.
+OVERALL, or that of one dimension. The prompts are `quality` (the level alone) and `quality_reasoning` (from dimensions
+to the groups distortion and aesthetic, then overall).
+
+Instructions name a dimension by its definition, in which more is always better: "rate the noise: excellent" could be read
+both ways, "rate how free of grain surfaces are" cannot.
 """
 
 from collections.abc import Mapping
+from typing import Literal, NamedTuple
 
 from workbench.errors import InputError
 
+Group = Literal["distortion", "aesthetic"]
 LEVELS = ("bad", "poor", "fair", "good", "excellent")  # ITU-T P.910, 1 to 5
 WEIGHTS = {"bad": 0.0, "poor": 0.25, "fair": 0.5, "good": 0.75, "excellent": 1.0}
 OVERALL = "Rate the quality of the picture, whatever it shows."
 ITSELF = "The video itself."
+
+
+class Dimension(NamedTuple):
+    """One side of quality, its group, and its definition: what is rated is how far it holds."""
+
+    name: str
+    group: Group
+    definition: str
+
+    @property
+    def instruction(self) -> str:
+        return f"Rate {self.definition}."
+
+
+DIMENSIONS = (  # those of its 14 that Score2Instruct names in what we could read, and those that MaxWell has labels for
+    Dimension("sharpness", "distortion", "how crisp edges and details are"),
+    Dimension("focus", "distortion", "how far what matters is in focus"),
+    Dimension("cleanness", "distortion", "how free of grain surfaces are"),
+    Dimension("motion clarity", "distortion", "how free of smear moving things are"),
+    Dimension("camera stability", "distortion", "how steadily the camera is held"),
+    Dimension("intactness", "distortion", "how free of blocks and smears of compression the picture is"),
+    Dimension("smoothness", "distortion", "how far motion runs without halts and jumps"),
+    Dimension("wholeness", "distortion", "how free of torn, frozen or missing parts the picture is"),
+    Dimension("exposure", "aesthetic", "how well the picture keeps from being too dark or too bright"),
+    Dimension("steadiness", "aesthetic", "how steady the brightness is"),
+    Dimension("colour", "aesthetic", "how lively and natural the colours are"),
+    Dimension("lighting", "aesthetic", "how well light and shade set things off"),
+    Dimension("composition", "aesthetic", "how well the picture is composed"),
+    Dimension("content", "aesthetic", "how much what is shown is worth seeing"),
+    Dimension("camera path", "aesthetic", "how coherent the camera's path is"),
+)
+
+
+def dimension_named(name: str) -> Dimension:
+    """The dimension of that name. Raises InputError, naming the known ones."""
+    found = next((one for one in DIMENSIONS if one.name == name), None)
+    if found is None:
+        raise InputError(f"dimension: got {name!r}, expected one of {', '.join(one.name for one in DIMENSIONS)}.")
+    return found
 
 
 def score_of_levels(probabilities: Mapping[str, float]) -> float:

@@ -95,7 +95,7 @@ def _write_verdict(form: ReplyForm, verdict: Verdict) -> str:
 def _on_menu(form: ReplyForm, score: float | None) -> str:
     if score is None or score != score // 1 or not form.low <= score <= form.high:
         raise InputError(f"write_reply: got score {score}, expected {form.scale_words}.")
-    return str(int(score))
+    return form.written(int(score))
 
 
 # -- finding the parts of a reply

@@ -40,7 +40,7 @@ class Criterion:
 class ReplyForm:
     """What a well-formed reply looks like: its tags in order, and the menu its verdict is chosen from.
 
-    `low` to `high` are whole numbers, `labels` (value -> words) may name some of them. `responses` counts what is
+    `low` to `high` are whole numbers, `labels` (value -> words) may name some of them; with `words`, all of them. `responses` counts what is
     ranked. Raises InputError for a form that no reply could fit.
     """
 
@@ -52,6 +52,7 @@ class ReplyForm:
     criteria: tuple[Criterion, ...] = ()
     responses: int = 1
     ties: bool = False
+    words: bool = False  # a score is written as its label, not as its number
 
     def __post_init__(self):
         object.__setattr__(self, "tags", tuple(self.tags))
@@ -83,7 +84,11 @@ class ReplyForm:
             return ()
         if self.kind == "pairwise":
             return (*self.letters, "tie") if self.ties else self.letters
-        return tuple(str(value) for value in range(self.low, self.high + 1))
+        return tuple(self.written(value) for value in range(self.low, self.high + 1))
+
+    def written(self, score: int) -> str:
+        """How a score of the scale stands in a reply."""
+        return self.labels[score] if self.words else str(score)
 
     @property
     def slot(self) -> str:
@@ -92,6 +97,8 @@ class ReplyForm:
 
     @property
     def scale_words(self) -> str:
+        if self.words:
+            return "one of " + ", ".join(self.labels[value] for value in range(self.low, self.high + 1))
         return f"a whole number from {self.low} to {self.high}"
 
 
@@ -123,6 +130,11 @@ def _check_scale(form: ReplyForm) -> None:
                 f"labels: got {words!r} for {value}; a label that is a number cannot be told from a score."
             )
     _check_distinct("label", list(form.labels.values()))
+    if form.words and (form.kind != "pointwise" or len(form.labels) <= form.high - form.low):
+        raise InputError(
+            f"words: got labels for {len(form.labels)} of {form.high - form.low + 1} levels of a {form.kind} prompt, "
+            "expected one for each level of a pointwise one; scores are written in them."
+        )
 
 
 def _check_distinct(what: str, names: list[str]) -> None:

@@ -87,11 +87,18 @@ class Run:
 
     @classmethod
     def create_or_resume(cls, folder: str | Path, *, config: Mapping[str, Any], **head: Any) -> Self:
-        """Make the run folder, or open it when it was made with the same config. Raises StoreError for another config."""
+        """Make the run folder, or open it when it was made with the same config. Raises StoreError for another config.
+
+        A run that was imported (items and gold labels, no judging of its own) takes judges with any config; their
+        prompts are put beside those that are there.
+        """
         if not (Path(folder) / "run.json").exists():
             return cls.create(folder, config=config, **head)
         run = cls.open(folder)
         then, now = run.head()["config"], json.loads(json.dumps(dict(config)))
+        if "imported" in then and "imported" not in now:
+            run._add_prompts(head.get("prompts", ()))
+            return run
         differing = sorted(name for name in {*then, *now} if then.get(name) != now.get(name))
         if differing:
             name = differing[0]
@@ -140,6 +147,13 @@ class Run:
     def head(self) -> dict[str, Any]:
         """run.json: command, config, prompts, versions."""
         return json.loads((self.folder / "run.json").read_text(encoding="utf-8"))
+
+    def _add_prompts(self, prompts: Iterable[Mapping]) -> None:
+        head = self.head()
+        known = {prompt["id"] for prompt in head["prompts"]}
+        added = [dict(prompt) for prompt in prompts if prompt["id"] not in known]
+        if added:
+            _replace_json(self.folder / "run.json", {**head, "prompts": [*head["prompts"], *added]})
 
     def add_items(self, items: Iterable[Item]) -> None:
         """Append the Items that are not in the run yet."""

@@ -86,12 +86,20 @@ def _headline(group: VerdictGroup, form: Mapping[str, Any]) -> str:
     if any(judgment.status != "scored" for judgment in group.judgments):
         return f"no verdict ({said})"
     if first.score is not None:
-        low, high = first.settings.get("judge", {}).get("scale") or (form.get("low", "?"), form.get("high", "?"))
-        return f"score {said} on a scale of {low} to {high}{_expected(first)}"
+        return f"score {said} {scale_words(first, form)}{_expected(first)}"
     if said == "inconsistent":
         return "inconsistent: " + "; ".join(f"{verdict(one)} when {shown(one)}" for one in group.judgments)
     said = f"ranking {said}" if first.ranking else "tie" if said == "tie" else f"{said} is better"
     return f"{said}, in both orders" if len(group.judgments) > 1 else f"{said}, asked in one order only"
+
+
+def scale_words(judgment: Judgment, form: Mapping[str, Any]) -> str:
+    """The scale of a score: the judge's own where it has one, else the prompt's."""
+    judge = judgment.settings.get("judge", {})
+    if judge.get("backend") == "reward" and judge.get("scale") is None:
+        return "as a raw scalar"
+    low, high = judge.get("scale") or (form.get("low", "?"), form.get("high", "?"))
+    return f"on a scale of {low} to {high}"
 
 
 def _sample_lines(groups: Sequence[VerdictGroup]) -> list[str]:

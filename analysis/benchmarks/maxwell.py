@@ -16,6 +16,7 @@ from typing import Any
 from analysis.benchmarks.columns import Role, map_columns, renamed
 from analysis.benchmarks.entries import Entry, Source, Videos, entries, number_in, scored, text_in
 from workbench.errors import InputError
+from workbench.quality import DIMENSIONS as KNOWN
 from workbench.quality import ITSELF, OVERALL
 from workbench.rows import Row
 from workbench.schema import Item
@@ -26,35 +27,43 @@ ROLES = (
     Role("video", "name of the video", ("video", "name", "video_name", "video_path", "filename", "file"), False),
     Role("mos", "mean opinion score", ("mos", "o", "overall", "score", "mean_opinion_score", "quality")),
 )
-DIMENSIONS = {  # columns of MaxWell -> what is good in each, by the order of its authors' demo
-    "A-1": "good content", "A-2": "organized composition", "A-3": "vibrant color", "A-4": "contrastive lighting",
-    "A-5": "consistent trajectory", "A-all": "good aesthetics", "T-1": "sharp", "T-2": "in focus", "T-3": "noiseless",
-    "T-4": "clear motion", "T-5": "stable", "T-6": "well exposed", "T-7": "original", "T-8": "fluent", "T-all": "clear",
+DIMENSIONS = {  # column of MaxWell -> dimension, by the order of its authors' demo; higher is better in all of them
+    "A-1": "content", "A-2": "composition", "A-3": "colour", "A-4": "lighting", "A-5": "camera path",
+    "T-1": "sharpness", "T-2": "focus", "T-3": "cleanness", "T-4": "motion clarity", "T-5": "camera stability",
+    "T-6": "exposure", "T-7": "intactness", "T-8": "smoothness", "A-all": "aesthetic", "T-all": "distortion",
 }  # fmt: skip
 ROUNDING = 0.0006  # the labels have three decimals
 
 
 def read(source: Source) -> Iterator[Entry | Rejected]:
     """An item a video, its response "The video itself.", and a judgment by "human:mos" with every dimension in its
-    criteria."""
+    criteria; and an item for each dimension that `workbench.quality` defines, with its own score. Tag "dimension"."""
     videos = source.finder()
     if source.path.suffix.lower() == ".txt":
-        return entries(_label_rows(source.path), lambda row: [_entry(source, row, row.values, {}, videos)])
+        return entries(_label_rows(source.path), lambda row: _entries(source, row, row.values, {}, videos))
     mapped = map_columns(source, ROLES)
     rows, fields = list(mapped.rows), dict(mapped.fields)
     names = {} if "video" in fields else _names(source, rows, fields["mos"])
 
-    def entry(row: Row) -> list[Entry]:
+    def entry(row: Row) -> Iterator[Entry]:
         values = {**renamed(row, fields), **({"video": names[row.number]} if names else {})}
-        return [_entry(source, row, values, _dimensions(row.values, set(fields.values())), videos)]
+        return _entries(source, row, values, _dimensions(row.values, set(fields.values())), videos)
 
     return entries(rows, entry)
 
 
-def _entry(source: Source, row: Row, values: Mapping[str, Any], dimensions: dict[str, float], videos: Videos) -> Entry:
+def _entries(
+    source: Source, row: Row, values: Mapping[str, Any], scores: dict[str, float], videos: Videos
+) -> Iterator[Entry]:
     name = text_in(values, "video")
-    item = Item(videos.find(name), OVERALL, (ITSELF,), tags={"row": str(row.number), "video": name})
-    return Entry(item, (scored(source, item, PEOPLE, number_in(values, "mos"), criteria=dimensions or None),))
+    video, tags = videos.find(name), {"row": str(row.number), "video": name}
+    mos = number_in(values, "mos")
+    whole = Item(video, OVERALL, (ITSELF,), tags=tags | {"dimension": "overall"})
+    yield Entry(whole, (scored(source, whole, PEOPLE, mos, criteria=scores or None),))
+    for one in KNOWN:
+        if one.name in scores:
+            item = Item(video, one.instruction, (ITSELF,), tags=tags | {"dimension": one.name})
+            yield Entry(item, (scored(source, item, PEOPLE, scores[one.name]),))
 
 
 def _dimensions(values: Mapping[str, Any], used: set[str]) -> dict[str, float]:

@@ -21,6 +21,7 @@ LOADERS = {  # family: (module, function); called with the spec's parts, then th
     "local": ("workbench.backends.local", "load_local"),
     "scripted": ("workbench.backends.scripted", "load_scripted"),
     "metric": ("workbench.backends.metric", "load_metric"),
+    "reward": ("workbench.backends.reward", "load_reward"),
 }
 MODEL_PACKAGES = ("torch", "transformers")
 METRICS = {  # name: (what it is, packages)
@@ -35,6 +36,7 @@ PATTERNS = {  # spec pattern: (what it is, packages)
         MODEL_PACKAGES,
     ),
     "<folder>": ("a checkpoint folder", MODEL_PACKAGES),
+    "reward:<id or folder>": ("a checkpoint with a scalar head: a number for each response", MODEL_PACKAGES),
     "scripted:<file>": ("replies by rules from a YAML or JSON file, for tests and demos", ()),
 }
 
@@ -61,7 +63,8 @@ class _Load(NamedTuple):
 def load_backend(spec: str, **options: Any) -> Backend:
     """The judge that a spec names, loaded; `options` go to its loader.
 
-    Specs: `embedded`, a preset's name, `hf:<id or folder>[+<adapter>]`, a folder, `scripted:<file>`, `metric:<name>`.
+    Specs: `embedded`, a preset's name, `hf:<id or folder>[+<adapter>]`, a folder, `reward:<id or folder>`,
+    `scripted:<file>`, `metric:<name>`.
     Raises InputError for an unknown name (naming the known ones) and for options that this judge does not take,
     BackendError for one that cannot be loaded.
     """
@@ -104,6 +107,8 @@ def _parse(spec: str) -> _Load:
         return _Load("local", (PRESETS[spec].model, None), MODEL_PACKAGES)
     if kind == "hf" and rest:
         return _Load("local", split_adapter(rest), MODEL_PACKAGES)
+    if kind == "reward" and rest:
+        return _Load("reward", (rest,), MODEL_PACKAGES)
     if kind == "scripted" and rest:
         return _Load("scripted", (rest,), ())
     if kind == "metric" and rest in METRICS:

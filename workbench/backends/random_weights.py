@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from workbench.backends.reward_head import HEAD, SETTINGS, RewardKind
 from workbench.errors import InputError
 
 if TYPE_CHECKING:
@@ -98,6 +99,34 @@ def make_checkpoint(
     config, model_class, processor = build(Sizes(**sizes), texts)
     processor.save_pretrained(folder)
     _save_model(folder, config, model_class, seed, dtype)
+    return folder
+
+
+def make_reward_checkpoint(
+    folder: str | Path, architecture: Architecture, *, kind: RewardKind = "discriminative", seed: int = 0, **sizes: Any
+) -> Path:
+    """A checkpoint as `make_checkpoint` makes it, with a scalar head of random weights beside it and its reward.json."""
+    import torch
+    from safetensors.torch import save_file
+
+    folder = make_checkpoint(folder, architecture, seed=seed, **sizes)
+    width = sizes.get("hidden", Sizes.hidden)
+    weight = torch.randn(1, width, generator=torch.Generator().manual_seed(seed)) / width**0.5
+    save_file({"weight": weight, "bias": torch.zeros(1)}, folder / HEAD)
+    (folder / SETTINGS).write_text(json.dumps({"kind": kind, "scale": None}) + "\n", encoding="utf-8")
+    return folder
+
+
+def make_classifier_checkpoint(folder: str | Path, *, seed: int = 0, **sizes: Any) -> Path:
+    """A text-only sequence classifier with one label and random weights: the other form of a discriminative judge."""
+    from transformers import Qwen3ForSequenceClassification
+
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    config, _, processor = _qwen3(Sizes(**sizes), prompt_texts())
+    config.num_labels = 1
+    processor.save_pretrained(folder)
+    _save_model(folder, config, Qwen3ForSequenceClassification, seed, "float32")
     return folder
 
 

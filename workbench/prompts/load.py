@@ -16,7 +16,7 @@ from workbench.reply_form import VERDICT_TAG, Criterion, ReplyForm
 
 FOLDER = Path(__file__).parent
 _TEXT_KEYS = ("name", "kind", "system", "template", "guide")
-_KEYS = (*_TEXT_KEYS, "reply", "low", "high", "labels", "ties")
+_KEYS = (*_TEXT_KEYS, "reply", "low", "high", "labels", "ties", "words", "reference")
 _REQUIRED = ("name", "kind", "reply", "system", "template")
 _PLACEHOLDERS = ("guide", "verdict")
 
@@ -40,7 +40,8 @@ def load_prompt(
 
     `rubric` replaces the prompt's own guide (anchors or pairwise criteria). `low` and `high` are the ends of the scale,
     `labels` (value -> words) name its levels. Each of the `criteria` gets its own score; the verdict's score is their
-    weighted mean. `reference` shows the judge the item's reference answer. Raises InputError for what does not fit.
+    weighted mean. `reference` shows the judge the item's reference answer; a prompt may ask for it by itself.
+    Raises InputError for what does not fit.
     """
     spec = _read_spec(name_or_path)
     changes = {"low": low, "high": high, "labels": labels, "criteria": criteria or None}
@@ -57,7 +58,8 @@ def load_prompt(
         )
     form = _form(spec, rubric, changes)
     guide = _guide(spec, form, rubric, as_written=not given)
-    return Prompt(spec["name"], spec["kind"], spec["system"], spec["template"], guide, form, reference)
+    shown = reference or spec.get("reference", False)
+    return Prompt(spec["name"], spec["kind"], spec["system"], spec["template"], guide, form, shown)
 
 
 def _form(spec: Mapping[str, Any], rubric: str | None, changes: Mapping[str, Any]) -> ReplyForm:
@@ -73,6 +75,7 @@ def _form(spec: Mapping[str, Any], rubric: str | None, changes: Mapping[str, Any
         criteria=tuple(changes["criteria"] or ()),
         responses={"pointwise": 1, "pairwise": 2, "ranking": 3}[spec["kind"]],
         ties=spec.get("ties", False),
+        words=spec.get("words", False) and bool(labels),
         **scale,
     )
 
@@ -161,8 +164,9 @@ def _check_values(file: str, spec: Mapping[str, Any]) -> None:
         raise InputError(f"{file}: got kind {spec['kind']!r}, expected one of {', '.join(VERDICT_TAG)}.")
     if not (isinstance(spec["reply"], list) and all(isinstance(tag, str) for tag in spec["reply"])):
         raise InputError(f"{file}: got reply {spec['reply']!r}, expected a list of tags such as [thinking, score].")
-    if not isinstance(spec.get("ties", False), bool):
-        raise InputError(f"{file}: got ties {spec['ties']!r}, expected true or false.")
+    for key in ("ties", "words", "reference"):
+        if not isinstance(spec.get(key, False), bool):
+            raise InputError(f"{file}: got {key} {spec[key]!r}, expected true or false.")
     _check_template(file, spec)
 
 

@@ -39,7 +39,10 @@ class Prompt:
     def id(self) -> str:
         """Name and 8 hex digits over everything that changes what the judge reads or how its reply is read."""
         probes = [_text(self, _PROBES[self.kind], view, None) for view in get_args(View)]
-        return f"{self.name}@{content_id([self.system, probes, dataclasses.asdict(self.form)], 8)}"
+        form = dataclasses.asdict(self.form)
+        if not self.form.words:
+            del form["words"]  # prompts from before there were such keep their id
+        return f"{self.name}@{content_id([self.system, probes, form], 8)}"
 
 
 def form_for(prompt: Prompt, item: Item) -> ReplyForm:

@@ -1,0 +1,172 @@
+"""Everything `agree` tells: each judge of some runs beside the gold labels, in ratings, preferences and rankings."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from analysis.agreement import RatingErrors, agreement, errors_by_rating
+from analysis.annotators import against_the_others, krippendorff
+from analysis.arena import Standing, games_of, standings
+from analysis.estimate import Estimate
+from analysis.matching import Coverage, Gold, Matched, gold_ratings, matched_judges, no_common_items
+from analysis.pairs import PairRow, gold_choices, pair_coverage, pair_rows
+from analysis.point_pairs import PointVersusPair, Superiority, point_versus_pair, superiority
+from analysis.preference import Dimensions, by_dimension, preference
+from analysis.rankings import ranking_figures
+from analysis.records import Records, Verdict, judge_columns
+from workbench.errors import InputError
+from workbench.schema import Choice
+
+SCALED = ("rmse", "mae", "bias", "exact", "within_one", "kappa", "kappa_linear", "kappa_quadratic", "over_by_2",
+          "under_by_2")  # fmt: skip
+OTHER_SCALE = "the judge's scale is not the gold ratings'"
+
+
+class Annotators(NamedTuple):
+    """How far the people agree: Krippendorff's alpha by level of measurement, each one against the mean of the others."""
+
+    names: list[str]
+    items: int
+    alpha: dict[str, Estimate]
+    against_others: list[dict[str, Estimate]]
+
+
+class Ratings(NamedTuple):
+    """One judge's ratings beside the (mean) gold rating, and beside each annotator's own where there are several."""
+
+    coverage: Coverage
+    figures: dict[str, Estimate]
+    by_rating: list[RatingErrors]
+    by_annotator: dict[str, dict[str, Estimate]]
+    superiority: Superiority
+
+
+class Preferences(NamedTuple):
+    """One judge's pair verdicts beside the gold choices."""
+
+    coverage: Coverage
+    figures: dict[str, Estimate]
+    dimensions: Dimensions | None
+    point_versus_pair: PointVersusPair | None
+    standings: list[Standing]
+
+
+class JudgeResult(NamedTuple):
+    """What can be said of one judge; None for kinds of judgments that it, or the gold, has none of."""
+
+    ratings: Ratings | None
+    preferences: Preferences | None
+    rankings: dict[str, Estimate] | None
+
+
+class MetaEvaluation(NamedTuple):
+    """All judges by label."""
+
+    gold: str
+    annotators: Annotators | None
+    judges: dict[str, JudgeResult]
+
+
+def meta_evaluate(records: Records, gold: str = "human", dimension: str | None = None) -> MetaEvaluation:
+    """Measure every judge of the records against the gold labels; `dimension` is a tag to break preferences down by.
+
+    Raises InputError where nobody is called `gold`, or no judge met it on any item.
+    """
+    ratings, choices = gold_ratings(records, gold), gold_choices(records, gold)
+    columns = judge_columns(records, gold)
+    if not columns:
+        raise InputError(f"There is no judge beside {gold!r} in these runs; give a run that judged the same items.")
+    rated = rated_judges(records, columns, ratings) if ratings.items else {}
+    beside = _by_annotator(records, columns, ratings) if len(ratings.annotators) > 1 else {}
+    paired = {name: pair_rows(records, column, choices) for name, column in columns.items()}
+    judges = {}
+    for name, column in columns.items():
+        found = JudgeResult(
+            _ratings(rated[name], beside.get(name, {}), ratings, records, column) if name in rated else None,
+            _preferences(paired[name], choices, records, column, dimension) if paired[name] else None,
+            _rankings(records, column, gold),
+        )
+        if any(part is not None for part in found):
+            judges[name] = found
+    if not judges:
+        raise no_common_items(gold)
+    return MetaEvaluation(gold, _annotators(ratings) if len(ratings.annotators) > 1 else None, judges)
+
+
+def rated_judges(records: Records, columns: Mapping[str, int], gold: Gold) -> dict[str, Matched]:
+    """The judges that rated single responses, matched with the gold."""
+    rates = {verdict.column for verdict in records.verdicts if _rates(verdict, records)}
+    rating = {name: column for name, column in columns.items() if column in rates}
+    return matched_judges(records, rating, gold) if rating else {}
+
+
+def _rates(verdict: Verdict, records: Records) -> bool:
+    facts = records.items.get(verdict.item)
+    return verdict.score is not None or (facts is not None and facts.kind == "pointwise")
+
+
+def _by_annotator(records: Records, columns: Mapping[str, int], gold: Gold) -> dict[str, dict[str, Matched]]:
+    """Judges by name, beside each annotator by name."""
+    found: dict[str, dict[str, Matched]] = {}
+    for place, annotator in enumerate(gold.annotators):
+        for name, one in matched_judges(records, columns, gold, place).items():
+            found.setdefault(name, {})[annotator] = one
+    return found
+
+
+def _ratings(one: Matched, beside: Mapping[str, Matched], gold: Gold, records: Records, column: int) -> Ratings:
+    own_scale = same_scale(one, records, gold)
+    return Ratings(
+        one.coverage,
+        _agreement(one, own_scale),
+        errors_by_rating(one.scores, one.gold, one.clusters) if own_scale else [],
+        {annotator: _agreement(theirs, own_scale) for annotator, theirs in beside.items()},
+        superiority(records, column, gold.by_item),
+    )
+
+
+def _agreement(one: Matched, own_scale: bool) -> dict[str, Estimate]:
+    return scaled(agreement(one.scores, one.gold, one.clusters, one.coverage.left_out), own_scale)
+
+
+def same_scale(one: Matched, records: Records, gold: Gold) -> bool:
+    """Whether the judge's scores lie on the scale that the gold ratings say they are on; True where they say none."""
+    scales = {tuple(column.settings["scale"]) for column in records.columns
+              if column.judge in gold.annotators and "scale" in column.settings}  # fmt: skip
+    if not scales or not len(one.scores):
+        return True
+    low, high = min(scale[0] for scale in scales), max(scale[-1] for scale in scales)
+    return low <= one.scores.min() and one.scores.max() <= high
+
+
+def scaled(figures: dict[str, Estimate], same: bool) -> dict[str, Estimate]:
+    """The figures, those that compare numbers emptied where the two ratings are not on one scale."""
+    if same:
+        return figures
+    empty = {name: Estimate(None, None, None, one.n, one.left_out, one.videos, OTHER_SCALE)
+             for name, one in figures.items() if name in SCALED}  # fmt: skip
+    return {**figures, **empty}
+
+
+def _preferences(
+    rows: Sequence[PairRow], gold: Mapping[str, Choice], records: Records, column: int, dimension: str | None
+) -> Preferences:
+    judge = records.columns[column].judge
+    points = [place for place, other in enumerate(records.columns) if other.judge == judge]
+    versus = point_versus_pair(records, points, rows)
+    return Preferences(
+        pair_coverage(rows, gold),
+        preference(rows),
+        by_dimension(rows, dimension) if dimension else None,
+        versus if versus.equal.n else None,
+        standings(*games_of(rows)),
+    )
+
+
+def _rankings(records: Records, column: int, gold: str) -> dict[str, Estimate] | None:
+    figures = ranking_figures(records, column, gold)
+    return figures if any(one.n + one.left_out for one in figures.values()) else None
+
+
+def _annotators(gold: Gold) -> Annotators:
+    alpha = krippendorff(gold.ratings, gold.clusters)
+    return Annotators(gold.annotators, len(gold.items), alpha, against_the_others(gold.ratings, gold.clusters))

@@ -1,0 +1,85 @@
+"""Pairs ready to be measured: a judge's two verdicts on a pair, one for each order, joined beside the gold choice."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from analysis.matching import Coverage
+from analysis.records import Records, Verdict, gold_columns
+from workbench.judge import PairOutcome, pair_outcome
+from workbench.schema import Choice
+
+
+class PairRow(NamedTuple):
+    """One pair, one sample, one judge. `verdicts` are those asked for (one or both orders, scored or not).
+
+    `outcome` is A, B or tie when all orders that were asked agree, "inconsistent" when they do not, None while one of
+    them has no verdict. `gold` is None where nobody, or no majority, says which is better.
+    """
+
+    item: str
+    sample: int
+    video: str
+    verdicts: tuple[Verdict, ...]
+    outcome: PairOutcome | None
+    gold: Choice | None
+    tags: Mapping[str, str]
+
+    @property
+    def both_orders(self) -> bool:
+        return len(self.verdicts) == 2
+
+
+def pair_rows(records: Records, column: int, gold: Mapping[str, Choice]) -> list[PairRow]:
+    """Every pair that one judge was asked about, in order of first appearance."""
+    groups: dict[tuple[str, int], dict[tuple[int, ...] | None, Verdict]] = defaultdict(dict)
+    for verdict in records.of([column]):
+        facts = records.items.get(verdict.item)
+        if facts is not None and facts.kind == "pairwise" and verdict.score is None:
+            groups[verdict.item, verdict.sample][verdict.order] = verdict
+    rows = []
+    for (item, sample), by_order in groups.items():
+        facts, verdicts = records.items[item], tuple(by_order.values())
+        rows.append(PairRow(item, sample, facts.video, verdicts, _outcome(verdicts), gold.get(item), facts.tags))
+    return rows
+
+
+def _outcome(verdicts: tuple[Verdict, ...]) -> PairOutcome | None:
+    if len(verdicts) == 1:
+        return verdicts[0].choice
+    return pair_outcome(*verdicts[:2])  # type: ignore[arg-type]  # it reads their choices alone
+
+
+def gold_choices(records: Records, gold: str) -> dict[str, Choice]:
+    """The gold choice of every pair that has one: what most annotators say, "tie" where as many say A as B.
+
+    An annotator who contradicts their own choice when the order is turned has said nothing.
+    """
+    votes: dict[str, Counter] = defaultdict(Counter)
+    for columns in gold_columns(records, gold).values():
+        for column in columns:
+            for row in pair_rows(records, column, {}):
+                if row.outcome in ("A", "B", "tie"):
+                    votes[row.item][row.outcome] += 1
+    return {item: _majority(counted) for item, counted in votes.items()}
+
+
+def _majority(votes: Counter) -> Choice:
+    if votes["A"] == votes["B"] or votes["tie"] > max(votes["A"], votes["B"]):
+        return "tie"
+    return "A" if votes["A"] > votes["B"] else "B"
+
+
+def pair_coverage(rows: Iterable[PairRow], gold: Mapping[str, Choice]) -> Coverage:
+    """What became of the verdicts on pairs with a gold choice: verdicts by status; pairs never asked."""
+    rows = list(rows)
+    statuses = Counter(v.status for row in rows if row.gold for v in row.verdicts)
+    asked = {row.item for row in rows}
+    return Coverage(statuses["scored"], statuses["unparsed"], statuses["failed"], statuses["skipped"],
+                    absent=sum(item not in asked for item in gold),
+                    no_gold=sum(v.status == "scored" for row in rows if not row.gold for v in row.verdicts))  # fmt: skip
+
+
+def shown_first(verdict: Verdict) -> Choice:
+    """Which response was shown first: A unless the order says otherwise."""
+    return "B" if verdict.order == (1, 0) else "A"

@@ -1,0 +1,51 @@
+"""Rankings of three and more responses measured: normalised edit distance, Kendall's tau, the best one found."""
+
+from collections.abc import Sequence
+
+from scipy.stats import kendalltau
+
+from analysis.estimate import Estimate, mean_estimate, numbered
+from analysis.records import Records, gold_columns
+
+RANKING = ("edit_distance", "kendall_tau", "exact", "best_found")
+
+
+def ranking_figures(records: Records, column: int, gold: str) -> dict[str, Estimate]:
+    """Every figure of RANKING for a judge's rankings beside the gold ones (all annotators', each a row of its own)."""
+    golds: dict[str, list[tuple[int, ...]]] = {}
+    for columns in gold_columns(records, gold).values():
+        for verdict in records.of(columns):
+            if verdict.ranking is not None:
+                golds.setdefault(verdict.item, []).append(verdict.ranking)
+    pairs, videos, missing = [], [], 0
+    for verdict in records.of([column]):
+        for truth in golds.get(verdict.item, ()):
+            if verdict.ranking is None or sorted(verdict.ranking) != sorted(truth):
+                missing += 1
+            else:
+                pairs.append((verdict.ranking, truth))
+                videos.append(records.items[verdict.item].video if verdict.item in records.items else verdict.item)
+    clusters = numbered(videos)
+    columns_of = (edit_distance, ranking_tau, lambda one, other: one == other, lambda one, other: one[0] == other[0])
+    return {
+        name: mean_estimate([float(value(*pair)) for pair in pairs], clusters, missing)
+        for name, value in zip(RANKING, columns_of, strict=True)
+    }
+
+
+def edit_distance(one: Sequence[int], other: Sequence[int]) -> float:
+    """Levenshtein distance of two rankings over the longer one's length (MLLM-as-a-Judge, section 3.3): 0 is equal."""
+    before = list(range(len(other) + 1))
+    for place, left in enumerate(one, 1):
+        row = [place]
+        for column, right in enumerate(other, 1):
+            row.append(min(before[column] + 1, row[-1] + 1, before[column - 1] + (left != right)))
+        before = row
+    return before[-1] / max(len(one), len(other))
+
+
+def ranking_tau(one: Sequence[int], other: Sequence[int]) -> float:
+    """Kendall's tau between the places that two rankings give the same responses."""
+    places = [{response: place for place, response in enumerate(ranking)} for ranking in (one, other)]
+    responses = sorted(places[0])
+    return float(kendalltau([places[0][r] for r in responses], [places[1][r] for r in responses]).statistic)

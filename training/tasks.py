@@ -1,0 +1,162 @@
+"""From examples to tasks: which prompt each is asked with, in which order, with or without the reference."""
+
+import random
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from training.recipes import DataOptions
+from training.rows import Example
+from training.sources import LeftOut
+from workbench.errors import InputError
+from workbench.prompts import Prompt, load_prompt
+from workbench.schema import content_id
+
+PAIR_RATIONALE = re.compile(r"A: (?P<a>.+?) B: (?P<b>.+) (?P<better>[AB]) is better\.", re.DOTALL)
+
+
+class Task(NamedTuple):
+    """One row to train on. The target's reasoning is in the terms of the responses as shown."""
+
+    example: Example
+    prompt: Prompt
+    order: tuple[int, ...]
+
+    @property
+    def video(self) -> str:
+        assert self.example.item.video is not None
+        return self.example.item.video.sha256
+
+    @property
+    def mark(self) -> str:
+        """Identity of the row: what is shown, and what is learned of it."""
+        target = self.example.target
+        verdict = [target.score, target.choice, target.ranking, target.rubric, target.reasoning]
+        return content_id([self.example.item.id, self.prompt.id, list(self.order), verdict])
+
+
+def make_tasks(
+    examples: Sequence[Example],
+    mix: Mapping[str, float],
+    share: float,
+    options: DataOptions,
+    seed: int,
+    left_out: LeftOut,
+) -> list[Task]:
+    """The rows of a training or validation set, in an order of their own that depends on `seed`.
+
+    As many as there are in the mix: the prompt of which there is least for its share decides. Raises InputError where a
+    prompt has none.
+    """  # fmt: skip
+    found = {name: _tasks_of(name, examples, options, seed, left_out) for name in mix}
+    for name, tasks in found.items():
+        if not tasks:
+            raise InputError(
+                f"mix: got no row for {name!r} among {len(examples)} examples. Left out: {left_out.counts}. Expected "
+                "rows of its kind, with a rationale or a rubric where its reply has one; or leave it out of the mix."
+            )
+    total = min(len(tasks) / mix[name] for name, tasks in found.items()) * share
+    chosen = []
+    for name, tasks in found.items():
+        rng = random.Random(f"{seed} {name}")
+        chosen += rng.sample(tasks, max(1, round(total * mix[name])))
+    return chosen
+
+
+def _tasks_of(name: str, examples: Sequence[Example], options: DataOptions, seed: int, left_out: LeftOut) -> list[Task]:
+    """All rows that a prompt can have."""
+    plain, with_reference = load_prompt(name), load_prompt(name, reference=True)
+    tasks = []
+    for example in (each for each in examples if each.item.kind == plain.kind):
+        if problem := _lacking(example, plain):
+            left_out.add(example.item.id, problem, prompt=plain.name)
+            continue
+        shown = _shows_reference(example, options.reference_share, seed)
+        prompt = with_reference if shown else plain
+        tasks.append(Task(example, prompt, tuple(range(len(example.item.responses)))))
+        if options.swap and plain.kind == "pairwise":
+            tasks += _swapped(example, prompt, left_out)
+    return tasks
+
+
+def _lacking(example: Example, prompt: Prompt) -> str | None:
+    """What the target lacks of the prompt's reply; None for nothing."""
+    form, target = prompt.form, example.target
+    if "thinking" in form.tags and not (target.reasoning or "").strip():
+        return "no rationale"
+    if "rubric" in form.tags and not (target.rubric or "").strip():
+        return "no rubric"
+    if prompt.kind == "pointwise" and (target.score is None or str(int(target.score)) not in form.menu):
+        return f"score not on the prompt's scale: {target.score}"
+    if prompt.kind == "pointwise" and target.score != int(target.score):
+        return f"score not on the prompt's scale: {target.score}"
+    if prompt.kind == "pairwise" and target.choice not in form.menu:
+        return f"choice not on the prompt's menu: {target.choice}"
+    if prompt.kind == "ranking" and target.ranking is None:
+        return "no ranking"
+    return None
+
+
+def _shows_reference(example: Example, share: float, seed: int) -> bool:
+    """Whether a row shows the reference; the same for all prompts. Never beside a response that is that text."""
+    item = example.item
+    if not (item.reference or "").strip() or _plain(item.reference) in map(_plain, item.responses):
+        return False
+    return random.Random(f"{seed} reference {item.id}").random() < share
+
+
+def _plain(text: str | None) -> str:
+    return " ".join((text or "").lower().split())
+
+
+def _swapped(example: Example, prompt: Prompt, left_out: LeftOut) -> list[Task]:
+    """The pair in the other order; a rationale that cannot be turned round makes none."""
+    target = example.target
+    if "thinking" in prompt.form.tags:
+        turned = swap_rationale(target.reasoning or "")
+        if turned is None:
+            left_out.add(example.item.id, "a rationale that cannot be swapped", prompt=prompt.name)
+            return []
+        target = replace(target, reasoning=turned)
+    return [Task(Example(example.item, target), prompt, (1, 0))]
+
+
+def swap_rationale(text: str) -> str | None:
+    """A pair's rationale "A: .. B: .. A is better." for the other order; None for any other form.
+
+    Also None where a part speaks of A or B itself: exchanging letters in free text would change articles and names.
+    """
+    match = PAIR_RATIONALE.fullmatch(text.strip())
+    if match is None or re.search(
+        r"\b[AB]: |\b[Rr]esponse [AB]\b|\b[AB] (?:is|was|has)\b", match["a"] + " " + match["b"]
+    ):
+        return None
+    other = {"A": "B", "B": "A"}[match["better"]]
+    return f"A: {match['b']} B: {match['a']} {other} is better."
+
+
+def task_counts(tasks: Sequence[Task]) -> dict[str, Any]:
+    """What a set holds: rows by prompt, by rating, with a reference and their ratings, swapped, negatives, videos."""
+    referenced = [task for task in tasks if task.prompt.reference]
+    return {
+        "rows": len(tasks),
+        "videos": len({task.video for task in tasks}),
+        "prompts": dict(sorted(Counter(task.prompt.name for task in tasks).items())),
+        "ratings": _ratings(tasks),
+        "with_reference": len(referenced),
+        "ratings_with_reference": _ratings(referenced),
+        "swapped": sum(task.order == (1, 0) for task in tasks),
+        "negatives": sum("negative" in task.example.item.tags for task in tasks),
+    }
+
+
+def _ratings(tasks: Sequence[Task]) -> dict[str, int]:
+    scores = [task.example.target.score for task in tasks if task.example.target.score is not None]
+    return {f"{score:g}": count for score, count in sorted(Counter(scores).items())}
+
+
+def tasks_hash(tasks: Sequence[Task]) -> str:
+    """Identity of a set of rows: 16 hex digits over what each shows and teaches, and in which order they are."""
+    return content_id([task.mark for task in tasks])

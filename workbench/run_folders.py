@@ -1,0 +1,74 @@
+"""Runs as a page handles them: a name for a new one, the folder of a chosen one, its own command again."""
+
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from workbench import jobs
+from workbench.errors import InputError
+from workbench.jobs import Job
+from workbench.store import Run, new_run_folder
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+def almost_there(wanted: Mapping[str, str]) -> str:
+    """What a form still needs, all at once: (what to do -> the field's text); "" when nothing is empty."""
+    missing = [what for what, given in wanted.items() if not given.strip()]
+    if not missing:
+        return ""
+    return f"Almost there: {' and '.join([', '.join(missing[:-1]), missing[-1]] if missing[1:] else missing)}."
+
+
+def free_folder(name: str, runs: Path, kind: str) -> Path:
+    """The folder of a new run under `runs`; for an empty name one is made up of its kind.
+
+    Raises InputError for what is no plain name, and where a run of that name is there or at work.
+    """
+    name = name.strip()
+    if not name:
+        return new_run_folder(runs, kind)
+    if not NAME.fullmatch(name):
+        raise InputError(f"name: got {name!r:.80}, expected letters, digits, dots, dashes and underscores.")
+    folder = runs / name
+    if (folder / "run.json").exists() or jobs.find(folder).alive:
+        raise InputError(f"name: a run {name!r} is there already; choose it above to resume it, or name another.")
+    return folder
+
+
+def chosen_folder(runs: Path, name: str) -> Path:
+    """The run of that name under `runs`. Raises InputError for a name that leads elsewhere."""
+    if Path(name).name != name or name in ("", ".", ".."):
+        raise InputError(f"run: got {name!r:.80}, expected the name of a run folder.")
+    return runs / name
+
+
+def own_command(folder: Path, verb: Sequence[str]) -> list[str]:
+    """The words of the command that made a run, without its --out, which may be of another place or machine.
+
+    Raises InputError where that is no command of `verb`, e.g. python -m bootstrap run.
+    """
+    words = shlex.split(jobs.find(folder).command or Run.open(folder).head()["command"])
+    if words[: len(verb)] != list(verb):
+        raise InputError(f"{folder.name}: its command is not one of `{shlex.join(verb)}`; start it as it was made.")
+    kept, skip = list(verb), False
+    for word in words[len(verb) :]:
+        if skip or word == "--out":
+            skip = not skip
+        elif not word.startswith("--out="):
+            kept.append(word)
+    return kept
+
+
+def resume(folder: Path, verb: Sequence[str]) -> Job:
+    """Start a run's own command again. Raises InputError where no such command is known."""
+    return jobs.start([*own_command(folder, verb)[1:], f"--out={folder.resolve()}"], folder)
+
+
+def run_label(job: Job) -> str:
+    """A run in a list: its name and how it stands."""
+    done, total = job.status.get("done", 0), job.status.get("total", 0)
+    if job.alive:  # its counts change while they are read
+        return f"{job.folder.name} · running"
+    return f"{job.folder.name} · {job.state}" + (f" · {done:,} of {total:,}" if total else "")
