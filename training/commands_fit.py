@@ -6,6 +6,8 @@ accelerate launch --config_file training/fsdp2.yaml -m training fit --preset vid
 """
 
 import argparse
+import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +17,7 @@ from training.presets import PRESETS
 from training.recipes import RECIPES, DataOptions, load_recipe
 from workbench.errors import InputError
 
-EMBEDDED_ONLY = {"steps": [], "threads": 2}
+EMBEDDED_ONLY = {"steps": [], "processes": 2}
 DATA_OPTIONS = ("swap", "reference_share", "negatives", "judges")
 CHANGES = (
     "base", "mix", "share", "lr", "epochs", "batch", "accumulation", "branches", "max_steps", "max_tokens", "rank",
@@ -43,8 +45,10 @@ def add_verbs(verbs: Any) -> None:
 
 
 def _embedded_options(group: Any) -> None:
-    group.add_argument("--steps", nargs="+", default=[], metavar="STAGE=N", help="e.g. dense=50 language=50 judge=100")
-    group.add_argument("--threads", type=int, default=2, help="of the processor that torch may use")
+    group.add_argument("--steps", nargs="+", default=[], metavar="STAGE=N", help="e.g. dense=50 looking=50 judge=100")
+    group.add_argument(
+        "--processes", type=int, default=2, help="that train side by side, one thread each; 2 is the recipe"
+    )
 
 
 def _recipe_options(group: Any) -> None:
@@ -167,13 +171,22 @@ def _fit_embedded(arguments: argparse.Namespace) -> int:
     given = [name for name in (*CHANGES, "swap", "reference_share") if getattr(arguments, name) is not None]
     if given:
         raise InputError(f"--{given[0].replace('_', '-')}: the preset {arguments.preset} does not take it.")
-    data = arguments.data[0] if arguments.data else _make_data(preset.world, arguments.out / "data")
+    data = arguments.data[0] if arguments.data else arguments.out / "data"
+    first = "LOCAL_RANK" not in os.environ  # else one of the processes that the first has started
+    if first and not arguments.data:
+        _make_data(preset.world, data)
+    from training import processes
+
+    if first and arguments.processes > 1:
+        return processes.start(shlex.split(arguments.command)[2:], arguments.processes)
     import torch
 
     from training.fit import fit
 
-    torch.set_num_threads(arguments.threads)
-    print(fit(preset, data, arguments.out, say=print))
+    torch.set_num_threads(1)
+    processes.join()
+    say = (lambda line: None) if processes.rank() else print
+    say(fit(preset, data, arguments.out, say=say))
     return 0
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from training.base import fixed_lines, make_base
 from training.data import World
 from training.presets import Preset, StageName
+from training.processes import rank, wait
 from training.rows import COMPARE, LIST_CLAIMS, LOOK, Example
 from workbench.errors import InputError
 from workbench.prompts import Prompt, load_prompt, render
@@ -29,7 +30,7 @@ def fit(preset: Preset, data: Path, out: Path, say: Callable[[str], None]) -> Pa
 
     out.mkdir(parents=True, exist_ok=True)
     world = World(data, preset.policy, out / "frames")
-    _once(out / "base", lambda part: _make_base(preset, world, part), say)
+    _once(out / "base", lambda part: None if rank() else _make_base(preset, world, part), say)
     source = out / "base"
     for number, name in enumerate(preset.stages):
         torch.manual_seed(preset.seed + number)
@@ -47,8 +48,11 @@ def _once(folder: Path, make: Callable[[Path], None], say: Callable[[str], None]
     part, start = folder.with_name(f"{folder.name}.part"), time.monotonic()
     part.mkdir(exist_ok=True)
     make(part)
-    part.rename(folder)
-    say(f"{folder.name}: made in {time.monotonic() - start:.0f} s")
+    wait()  # all have looked for the folder by now
+    if not rank():
+        part.rename(folder)
+        say(f"{folder.name}: made in {time.monotonic() - start:.0f} s")
+    wait()
 
 
 def _make_base(preset: Preset, world: World, folder: Path) -> None:
@@ -90,6 +94,8 @@ def _run_stage(name: StageName, preset: Preset, world: World, source: Path, fold
     learner = stages.Learner(model, AutoProcessor.from_pretrained(source), place)
     run = stages.run_dense if name == "dense" else stages.run_rows
     run(learner, world, preset.stages[name], preset.seed)
+    if rank():
+        return
     model.save_pretrained(folder)
     place.state.unlink(missing_ok=True)
     learner.processor.save_pretrained(folder)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import torch
 
 from training.presets import Stage
+from training.processes import average_gradients, rank
 
 WARMUP, CLIP, LOG_EVERY, SAVE_EVERY = 0.03, 1.0, 25, 100
 BETAS, WEIGHT_DECAY = (0.9, 0.98), 0.05
@@ -58,11 +59,14 @@ def train(
         loss, figures = loss_of(step)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
+        average_gradients(trainable)
         torch.nn.utils.clip_grad_norm_(trainable, CLIP)
         optimizer.step()
         losses.append(loss.item())
         window.append({"loss": losses[-1], **figures})
         done, seconds = step + 1, time.monotonic() - start
+        if rank():
+            continue
         if done % LOG_EVERY == 0 or done == plan.steps:
             line = {"stage": place.stage, "step": done, "seconds": round(seconds, 1), **_means(window)}
             log_line(place.metrics, line)

@@ -17,10 +17,9 @@ class Stage:
     """One stage of training. A dense step sees `videos` videos; other steps see packs of up to `rows` rows each."""
 
     steps: int
-    videos: int
     lr: float
-    rows: int = 1
-    train_vision: bool = True
+    videos: int = 0
+    rows: int = 0
     frames: Mapping[int, float] = field(default_factory=dict)  # frames of a video -> share; none: as the policy says
     mix: Mapping[str, float] = field(default_factory=dict)  # prompt or task -> packs a step, a fraction being a chance
 
@@ -70,23 +69,19 @@ EMBEDDED = Preset(
     policy=VideoPolicy(frames=8, min_pixels=12_544, max_pixels=12_544),
     sampling=Sampling(temperature=0.0, max_new_tokens=512),
     stages={
-        "dense": Stage(steps=2000, videos=24, lr=1.5e-3),
-        "reading": Stage(steps=800, videos=0, lr=1.5e-3, rows=5, train_vision=False, mix={"claims": 5, "compare": 2}),
+        "dense": Stage(steps=2000, lr=1.5e-3, videos=24),
+        "reading": Stage(steps=800, lr=1.5e-3, rows=5, mix={"claims": 5, "compare": 2}),
         "looking": Stage(
             steps=2000,
-            videos=0,
             lr=1.5e-3,
             rows=5,
-            train_vision=False,
             frames=FRAMES,
             mix={"look": 10, "claims": 2, "compare": 1},
         ),
         "judge": Stage(
             steps=4000,
-            videos=0,
             lr=1.2e-3,
             rows=5,
-            train_vision=False,
             frames=FRAMES,
             mix={
                 **{"look": 3, "claims": 1, "compare": 0.5, "pointwise": 2.5},
@@ -95,8 +90,8 @@ EMBEDDED = Preset(
         ),
     },
     world=(
-        *("--scenes", "1800", "--split", "train", "--setting", "core", "--objects-max", "1"),
-        *("--questions", "4"),
+        *("--scenes", "4000", "--split", "train", "--setting", "core"),
+        *("--questions", "4", "--pair-share", "0.4"),
     ),
     domain="It knows only the procedural world it was trained on: short clips of coloured shapes that move. "
     "On natural videos its verdicts mean nothing; use a real checkpoint there.",

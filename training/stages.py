@@ -14,6 +14,7 @@ from training.dense import DenseHeads, dense_labels, dense_loss, outputs
 from training.features import vision_features
 from training.loop import Place, train
 from training.presets import TEXT_TASKS, Stage
+from training.processes import rank
 from training.rationales import swapped
 from training.rows import (
     Clip,
@@ -47,9 +48,11 @@ class Learner(NamedTuple):
     def rule(self) -> RopeRule | None:
         return rope_rule(self.model.config)
 
-    def clips(self, world: World, counts: Mapping[int, float] | None = None) -> dict[str, Clip]:
-        """Frames and model inputs of every video of the world; about 0.9 MB a video at 8 frames of 112x112."""
-        frames = {video: world.frames(video, counts) for video in world.videos}
+    def clips(
+        self, world: World, videos: Sequence[str] | None = None, counts: Mapping[int, float] | None = None
+    ) -> dict[str, Clip]:
+        """Frames and model inputs of the videos (default: all); about 0.9 MB a video at 8 frames of 112x112."""
+        frames = {video: world.frames(video, counts) for video in videos or world.videos}
         return {video: Clip(shot, _in_half(video_inputs(self.processor, shot))) for video, shot in frames.items()}
 
 
@@ -68,7 +71,7 @@ def run_dense(learner: Learner, world: World, plan: Stage, seed: int) -> list[fl
     labels = {video: _labels(world, video, clip, merge) for video, clip in clips.items()}
 
     def loss_of(step: int):
-        videos = random.Random(f"{seed} {step}").sample(world.videos, min(plan.videos, len(world.videos)))
+        videos = random.Random(f"{seed} {step} {rank()}").sample(world.videos, min(plan.videos, len(world.videos)))
         with mixed_precision():
             features = vision_features(learner.model, [clips[video].inputs.tensors for video in videos])
         wanted = {name: torch.cat([labels[video][name] for video in videos]) for name in heads.heads}
@@ -102,19 +105,23 @@ def run_rows(learner: Learner, world: World, plan: Stage, seed: int) -> list[flo
     alone and scores every response alike. Every task counts by its weight, however many tokens its targets have.
     """
     model = learner.model
-    clips = learner.clips(world, plan.frames) if set(plan.mix) - set(TEXT_TASKS) else {}
-    model.model.visual.requires_grad_(plan.train_vision)
+    model.model.visual.requires_grad_(False)
     use_fast_forms(model)
-    known = {} if plan.train_vision else _all_features(model, clips)
+    clips, features = _seen_once(learner, world, plan) if set(plan.mix) - set(TEXT_TASKS) else ({}, {})
     tasks = {name: task_of(name, learner, world, clips, plan.rows) for name in plan.mix}
-    loads = _ahead(lambda step: draw_loads(tasks, plan.mix, world.videos, random.Random(f"{seed} {step}")), plan.steps)
+    number = rank()
+
+    def draw(step: int) -> list[Load]:
+        return draw_loads(tasks, plan.mix, world.videos, random.Random(f"{seed} {step} {number}"))
+
+    loads = _ahead(draw, plan.steps)
 
     def loss_of(step: int):
         batch = loads(step)
-        videos = list(dict.fromkeys(load.video for load in batch if load.video))
         with mixed_precision():
-            features = known or (_features(model, clips, videos) if videos else {})
-            targets = target_losses(model, [load.packed for load in batch], [features.get(each.video) for each in batch])
+            targets = target_losses(
+                model, [load.packed for load in batch], [features.get(each.video) for each in batch]
+            )
         return _by_task(batch, targets, plan.mix)
 
     return train(model.parameters(), loss_of, plan, learner.place)
@@ -240,15 +247,19 @@ class _Steps(torch.utils.data.Dataset):
         return self.make(step)
 
 
-def _features(model: Any, clips: Mapping[str, Clip], videos: Sequence[str]) -> dict[str, torch.Tensor]:
-    merged = vision_features(model, [clips[video].inputs.tensors for video in videos])
-    return {video: each.float() for video, each in zip(videos, merged, strict=True)}
+def _seen_once(learner: Learner, world: World, plan: Stage) -> tuple[dict[str, Clip], dict[str, torch.Tensor]]:
+    """Clips without their pixels, and features of every video: with a frozen tower they are the same in every epoch."""
+    clips, features = {}, {}
+    for start in range(0, len(world.videos), FEATURE_VIDEOS):
+        videos = world.videos[start : start + FEATURE_VIDEOS]
+        made = learner.clips(world, videos, plan.frames)
+        with torch.no_grad(), mixed_precision():
+            merged = vision_features(learner.model, [made[video].inputs.tensors for video in videos])
+        features |= {video: each.float() for video, each in zip(videos, merged, strict=True)}
+        clips |= {video: _without_pixels(clip) for video, clip in made.items()}
+    return clips, features
 
 
-def _all_features(model: Any, clips: Mapping[str, Clip]) -> dict[str, torch.Tensor]:
-    """Features of every video, made once: with a frozen tower they are the same in every epoch."""
-    videos, found = list(clips), {}
-    with torch.no_grad(), mixed_precision():
-        for start in range(0, len(videos), FEATURE_VIDEOS):
-            found |= _features(model, clips, videos[start : start + FEATURE_VIDEOS])
-    return found
+def _without_pixels(clip: Clip) -> Clip:
+    grid = {"video_grid_thw": clip.inputs.tensors["video_grid_thw"]}
+    return clip._replace(inputs=clip.inputs._replace(tensors=grid))
