@@ -167,13 +167,15 @@ def _fit_embedded(arguments: argparse.Namespace) -> int:
     given = [name for name in (*CHANGES, "swap", "reference_share") if getattr(arguments, name) is not None]
     if given:
         raise InputError(f"--{given[0].replace('_', '-')}: the preset {arguments.preset} does not take it.")
-    data = arguments.data[0] if arguments.data else _make_data(preset.world, arguments.out / "data")
     import torch
 
-    from training.fit import fit
+    from training.fit_run import fit_in_run
+
+    def data() -> Path:
+        return arguments.data[0] if arguments.data else _make_data(preset.world, arguments.out / "data")
 
     torch.set_num_threads(arguments.threads)
-    print(fit(preset, data, arguments.out, say=print))
+    print(fit_in_run(preset, arguments.out, data, arguments.command))
     return 0
 
 
