@@ -15,6 +15,7 @@ from collections.abc import Sequence
 
 from analysis import (
     commands_agree,
+    commands_bench,
     commands_benchmarks,
     commands_calibrate,
     commands_compare,
@@ -30,6 +31,7 @@ VERB_MODULES = (
     commands_scale,
     commands_benchmarks,
     commands_quality,
+    commands_bench,
 )
 
 
