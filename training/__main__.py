@@ -13,6 +13,7 @@ from training import (
     commands_bench,
     commands_embedded,
     commands_fit,
+    commands_memory,
     commands_preference,
     commands_push,
     commands_quality,
@@ -22,6 +23,7 @@ from workbench.errors import WorkbenchError
 # Each has add_verbs(verbs), and loads nothing heavy when imported.
 VERBS = (
     commands_fit,
+    commands_memory,
     commands_embedded,
     commands_adapters,
     commands_preference,
