@@ -56,8 +56,8 @@ def runs(tmp_path, qwen25_checkpoint) -> Path:
     (TrainForm(data=" world ", steps="dense=5 judge=9", name="a"),
      "--preset=embedded --out=runs/a --data world --steps dense=5 judge=9"),
     (TrainForm(preset="videojudge-3b"), "--preset=videojudge-3b --out=runs/NAME --data DATA"),
-    (TrainForm(preset="videojudge-3b-lora", data="a\n\n b ", base="tiny", lr=1e-4, max_steps=20, seed=0),
-     "--preset=videojudge-3b-lora --out=runs/NAME --data a b --base=tiny --lr=0.0001 --max-steps=20 --seed=0"),
+    (TrainForm(preset="videojudge-3b-lora", data="a\n\n b ", base="tiny", lr="1e-4", max_steps=" 20 ", seed="0"),
+     "--preset=videojudge-3b-lora --out=runs/NAME --data a b --base=tiny --lr=1e-4 --max-steps=20 --seed=0"),
 ])  # fmt: skip
 def test_the_command_is_what_the_form_says(form, words):
     assert shown_command(form, Path("runs")) == f"python -m training fit {words}"
@@ -66,15 +66,15 @@ def test_the_command_is_what_the_form_says(form, words):
 def test_every_option_that_the_form_makes_is_one_of_the_command_line(tmp_path):
     from training.__main__ import _parser
 
-    form = TrainForm("videojudge-3b-lora", "d", "tiny", "", 1e-4, 1, 2, 3, 4, 5, 6, "n")
+    form = TrainForm("videojudge-3b-lora", "d", "tiny", "", "1e-4", "1", "2", "3", "4", "5", "6", "n")
     found = _parser().parse_args(train_command(form, tmp_path)[3:])
     assert (found.lr, found.epochs, found.max_steps, found.batch) == (1e-4, 1, 2, 3)
     assert (found.frames, found.patience, found.seed, found.base) == (4, 5, 6, "tiny")
 
 
 def test_empty_fields_are_the_presets_own():
-    form = read_train_form("videojudge-3b", "d", None, None, None, 2.0, None, None, None, None, None, "")
-    assert form == TrainForm("videojudge-3b", "d", epochs=2)
+    form = read_train_form("videojudge-3b", "d", None, None, None, "2", None, None, None, None, None, "")
+    assert form == TrainForm("videojudge-3b", "d", epochs="2")
     assert run_form.own_number("videojudge-3b", "lr") == "2e-07" and run_form.own_number("embedded", "lr") == ""
     assert "LoRA adapter of Qwen/Qwen2.5-VL-3B" in about_preset("videojudge-3b-lora")
     assert "dense" in about_preset("embedded")
@@ -85,6 +85,8 @@ def test_empty_fields_are_the_presets_own():
     (TrainForm("videojudge-3b", data="none"), "'none' is not there"),
     (TrainForm("vibes"), "expected one of embedded"),
     (TrainForm(name="../up"), "expected letters"),
+    (TrainForm("videojudge-3b", data=".", lr="fast"), "lr: got 'fast', expected a number above 0"),
+    (TrainForm("videojudge-3b", data=".", max_steps="1.5"), "max steps: got '1.5', expected a whole number"),
     (TrainForm(name="tuned"), "is there already"),
 ])  # fmt: skip
 def test_what_would_fail_at_once_is_refused(runs, form, message):

@@ -19,7 +19,7 @@ NUMBERS = ("lr", "epochs", "max_steps", "batch", "frames", "patience", "seed")  
 
 @dataclass(frozen=True)
 class TrainForm:
-    """Everything that the form holds. What is empty or None is the preset's own; an empty name is made up.
+    """Everything that the form holds, as it was typed. What is empty is the preset's own; an empty name is made up.
 
     data: folders, one a line. steps: of the embedded preset, "dense=50 judge=100".
     """
@@ -28,14 +28,19 @@ class TrainForm:
     data: str = ""
     base: str = ""
     steps: str = ""
-    lr: float | None = None
-    epochs: int | None = None
-    max_steps: int | None = None
-    batch: int | None = None
-    frames: int | None = None
-    patience: int | None = None
-    seed: int | None = None
+    lr: str = ""
+    epochs: str = ""
+    max_steps: str = ""
+    batch: str = ""
+    frames: str = ""
+    patience: str = ""
+    seed: str = ""
     name: str = ""
+
+    @property
+    def numbers(self) -> dict[str, str]:
+        """What was typed of NUMBERS, where anything was."""
+        return {name: text.strip() for name in NUMBERS if (text := getattr(self, name)).strip()}
 
     @property
     def folders(self) -> list[str]:
@@ -94,8 +99,7 @@ def train_command(form: TrainForm, folder: Path) -> list[str]:
     if not is_recipe(form.preset):
         return words + (["--steps", *form.steps.split()] if form.steps.strip() else [])
     words += [f"--base={form.base.strip()}"] if form.base.strip() else []
-    given = {name: getattr(form, name) for name in NUMBERS if getattr(form, name) is not None}
-    return words + [f"--{name.replace('_', '-')}={value:g}" for name, value in given.items()]
+    return words + [f"--{name.replace('_', '-')}={text}" for name, text in form.numbers.items()]
 
 
 def shown_command(form: TrainForm, runs: Path) -> str:
@@ -109,11 +113,24 @@ def start_training(form: TrainForm, runs: Path) -> Job:
         raise InputError(f"preset: got {form.preset!r}, expected one of {', '.join([*PRESETS, *RECIPES])}.")
     if sentence := missing_sentence(form):
         raise InputError(sentence)
+    _check_numbers(form)
     for folder in form.folders:
         if not Path(folder).is_dir():
             raise InputError(f"data: {folder!r} is not there; give the folder of a dataset, a run or a world.")
     out = free_folder(form.name, runs, "training")
     return jobs.start(train_command(form, out.resolve())[1:], out)
+
+
+def _check_numbers(form: TrainForm) -> None:
+    for name, text in form.numbers.items():
+        kind = float if name == "lr" else int
+        try:
+            fits = kind(text) > 0 or name == "seed"
+        except ValueError:
+            fits = False
+        if not fits:
+            what = "a number" if kind is float else "a whole number"
+            raise InputError(f"{name.replace('_', ' ')}: got {text!r:.40}, expected {what} above 0, or nothing.")
 
 
 def resume_training(folder: Path) -> Job:

@@ -49,15 +49,14 @@ def build(runs: Path, tab: gr.Tab, judge_tab: JudgeTab) -> None:
         with gr.Column(scale=6, min_width=300):
             watch = watch_panel(runs)
     results = results_panel()
-    _wire_start(form, watch, runs)
-    _wire_watch(watch, results, runs, tab)
+    _wire_start(form, watch, runs, _wire_watch(watch, results, runs, tab))
     _wire_results(watch, results, runs, judge_tab)
 
 
 # -- starting
 
 
-def _wire_start(form: StartForm, watch: Watch, runs: Path) -> None:
+def _wire_start(form: StartForm, watch: Watch, runs: Path, asked: dict) -> None:
     def command(*values) -> str:
         return command_box(read_train_form(*values), runs)
 
@@ -73,7 +72,8 @@ def _wire_start(form: StartForm, watch: Watch, runs: Path) -> None:
     gr.on(changes, command, form.inputs, form.command, trigger_mode="always_last", **QUIET)
     offered = [form.preset, form.data, form.base, form.steps, *form[4:11], form.numbers]
     form.preset.change(partial(with_preset, form), form.preset, offered, **QUIET)
-    gr.on([form.start.click, form.name.submit], begin, form.inputs, [form.message, watch.run], **QUIET)
+    begun = gr.on([form.start.click, form.name.submit], begin, form.inputs, [form.message, watch.run], **QUIET)
+    begun.then(**asked)  # the list does not change for a name that is begun again
 
 
 def with_runs(runs: Path, chosen: str | None):
@@ -87,7 +87,8 @@ def with_runs(runs: Path, chosen: str | None):
 # -- watching
 
 
-def _wire_watch(watch: Watch, results: Results, runs: Path, tab: gr.Tab) -> None:
+def _wire_watch(watch: Watch, results: Results, runs: Path, tab: gr.Tab) -> dict:
+    """Gives what an event needs to show the chosen run as it stands."""
     outputs = [watch.status, watch.stop, watch.resume, watch.figure_name, watch.figure, watch.seen, watch.timer, watch.run,
                results.below, results.table, results.checkpoint, results.pushed]  # fmt: skip
 
@@ -134,6 +135,7 @@ def _wire_watch(watch: Watch, results: Results, runs: Path, tab: gr.Tab) -> None
     for button, action in ((watch.stop, jobs.stop), (watch.resume, resume_training)):
         button.click(partial(act, action), watch.run, watch.message, **WAITS).then(**asked)
     results.push.click(partial(_push, runs), [watch.run, *results.push_inputs], results.plan, **QUIET).then(**asked)
+    return asked
 
 
 def with_curves(watch: Watch, run: TrainingRun, name: str | None) -> dict:

@@ -13,14 +13,13 @@ from training.tab_texts import NO_RUN, PUSH, WHAT_IT_IS
 from workbench.page.verbatim import COPY_SCRIPT, verbatim_command
 
 POLL_SECONDS = 2.0
-WHOLE = ("epochs", "max_steps", "batch", "frames", "patience", "seed")
 LABELS = {
     "lr": ("Learning rate", "At its peak."),
     "epochs": ("Epochs", "Times that every row is seen."),
     "max_steps": ("Steps at most", "Ends after so many."),
     "batch": ("Rows a step", "Of a micro-batch."),
     "frames": ("Frames", "Of each video, uniform in time."),
-    "patience": ("Patience", "Evaluations without a lower validation loss."),
+    "patience": ("Patience", "Evaluations that may not improve."),
     "seed": ("Seed", "Of the choice and order of rows."),
 }
 
@@ -32,13 +31,13 @@ class StartForm(NamedTuple):
     data: gr.Textbox
     base: gr.Textbox
     steps: gr.Textbox
-    lr: gr.Number
-    epochs: gr.Number
-    max_steps: gr.Number
-    batch: gr.Number
-    frames: gr.Number
-    patience: gr.Number
-    seed: gr.Number
+    lr: gr.Textbox
+    epochs: gr.Textbox
+    max_steps: gr.Textbox
+    batch: gr.Textbox
+    frames: gr.Textbox
+    patience: gr.Textbox
+    seed: gr.Textbox
     name: gr.Textbox
     numbers: gr.Accordion
     command: gr.HTML
@@ -86,11 +85,8 @@ class Results(NamedTuple):
 
 
 def read_train_form(*values: Any) -> TrainForm:
-    """The TrainForm that the form's values make; a field left empty takes its default."""
-    given = {
-        name: value for name, value in zip(TrainForm.__dataclass_fields__, values, strict=True) if value is not None
-    }
-    return TrainForm(**given | {name: int(given[name]) for name in WHOLE if name in given})
+    """The TrainForm that the form's values make."""
+    return TrainForm(*(value or "" for value in values))
 
 
 def read_push_form(checkpoint: str | None, repo: str | None, public: str, merge: bool) -> PushForm:
@@ -124,17 +120,15 @@ def start_panel(runs: Path) -> StartForm:
     return StartForm(preset, data, base, steps, *fields, name, numbers, command, message, start)
 
 
-def _number_fields() -> list[gr.Number]:
+def _number_fields() -> list[gr.Textbox]:
     fields = []
     for names in (("lr", "epochs"), ("max_steps", "batch"), ("frames", "patience"), ("seed",)):
         with gr.Row():
             for name in names:
                 label, info = LABELS[name]
-                precision = 0 if name in WHOLE else None
                 fields.append(
-                    gr.Number(None, label=label, info=info, precision=precision, minimum=0, min_width=140, placeholder=" ",
-                              elem_id=f"vj-train-{name}")
-                )  # fmt: skip
+                    gr.Textbox(label=label, info=info, max_lines=1, min_width=130, elem_id=f"vj-train-{name}")
+                )
     return fields
 
 
@@ -145,7 +139,7 @@ def with_preset(form: StartForm, preset: str) -> dict:
     told |= {form.numbers: gr.update(visible=recipe), form.data: gr.update(placeholder=_data_words(recipe))}
     told[form.base] = gr.update(placeholder=RECIPES[preset].base if recipe else "")
     fields = dict(zip(NUMBERS, form[4:11], strict=True))
-    return told | {field: gr.update(placeholder=own_number(preset, name) or " ") for name, field in fields.items()}
+    return told | {field: gr.update(placeholder=own_number(preset, name)) for name, field in fields.items()}
 
 
 def _data_words(recipe: bool) -> str:
