@@ -4,11 +4,13 @@ python app.py [--host 127.0.0.1] [--port 7860] [--runs runs]
 """
 
 import argparse
+import os
 from pathlib import Path
 
 import gradio as gr
 
 from bootstrap import tab as bootstrap_tab
+from training import tab as training_tab
 from workbench import tab as judge_tab
 from workbench.page.theme import launch_look
 from workbench.page.upload import UPLOAD_LIMITS
@@ -22,12 +24,20 @@ def build(runs: Path) -> gr.Blocks:
     """The page with all its tabs; verdicts are written under `runs`."""
     with gr.Blocks(title=TITLE, analytics_enabled=False) as page:
         gr.HTML(HEADER)
-        with gr.Tabs():
+        with gr.Tabs() as tabs:
             with gr.Tab("Judge", id="judge"):
-                judge_tab.build(runs)
+                judge = judge_tab.build(runs)
             with gr.Tab("Bootstrap", id="bootstrap") as tab:
                 bootstrap_tab.build(runs, tab)
+            if not is_demo():
+                with gr.Tab("Train", id="train") as tab:
+                    training_tab.build(runs, tab, training_tab.JudgeTab(tabs, "judge", judge))
     return page
+
+
+def is_demo() -> bool:
+    """Whether the page is a public demo, where nobody may train or push: VIDEOJUDGE_DEMO=1."""
+    return os.environ.get("VIDEOJUDGE_DEMO", "") not in ("", "0")
 
 
 def main(argv: list[str] | None = None) -> int:

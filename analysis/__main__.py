@@ -13,10 +13,26 @@ import shlex
 import sys
 from collections.abc import Sequence
 
-from analysis import commands_agree, commands_benchmarks, commands_calibrate, commands_compare, commands_scale
+from analysis import (
+    commands_agree,
+    commands_bench,
+    commands_benchmarks,
+    commands_calibrate,
+    commands_compare,
+    commands_quality,
+    commands_scale,
+)
 from workbench.errors import WorkbenchError
 
-VERB_MODULES = (commands_agree, commands_compare, commands_calibrate, commands_scale, commands_benchmarks)
+VERB_MODULES = (
+    commands_agree,
+    commands_compare,
+    commands_calibrate,
+    commands_scale,
+    commands_benchmarks,
+    commands_quality,
+    commands_bench,
+)
 
 
 def parser() -> argparse.ArgumentParser:

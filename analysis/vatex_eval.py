@@ -5,12 +5,13 @@ each annotator's ratings; the mean over annotators. The first caption of every v
 so, hence everything is told with and without it. A caption that an annotator did not rate is left out and counted.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
 
 from analysis.agreement import crossed
+from analysis.annotators import against_the_others, krippendorff
 from analysis.benchmarks.entries import Source, rows_of
 from analysis.benchmarks.vatex import Captions, captions_of
 from analysis.caption_metrics import bleu_1, rouge_l, tokens
@@ -18,11 +19,8 @@ from analysis.contingency import kendall_tau_b, spearman
 from analysis.estimate import (
     Estimate,
     cluster_counts,
-    cluster_sums,
-    estimate,
     mean_estimate,
     numbered,
-    ratio,
     resampled_sums,
     with_interval,
 )
@@ -136,12 +134,14 @@ def _part(name: str, data: Data) -> Part:
     found = [
         _correlation(METRICS[m], metrics[:, [m] * len(people)], ratings, videos, left_out) for m in range(len(METRICS))
     ]
-    others = []
-    for one in people if len(people) > 1 else ():
-        rest = np.delete(ratings, one, axis=1).mean(axis=1, keepdims=True)
-        label = f"annotator {one + 1} against the others' mean"
-        others.append(_correlation(label, rest, ratings[:, [one]], videos, left_out))
-    return Part(name, found, others, interval_alpha(data.ratings, data.videos))
+    theirs = against_the_others(ratings.T, videos) if len(people) > 1 and left_out < len(complete) else []
+    others = [_annotator(place, figures, left_out) for place, figures in enumerate(theirs, 1)]
+    return Part(name, found, others, krippendorff(data.ratings.T, data.videos)["interval"])
+
+
+def _annotator(place: int, figures: Mapping[str, Estimate], left_out: int) -> Correlation:
+    kendall, spearman = (figures[name]._replace(left_out=left_out) for name in ("kendall_tau_b", "spearman"))
+    return Correlation(f"annotator {place} against the others' mean", kendall, spearman)
 
 
 def _correlation(name: str, values: np.ndarray, ratings: np.ndarray, videos: np.ndarray, left_out: int) -> Correlation:
@@ -167,25 +167,7 @@ def _drawn(values: np.ndarray, ratings: np.ndarray, videos: np.ndarray) -> tuple
     rows = cluster_counts(table.cells, videos, table.size)
     shape = (-1, len(table.gold_levels), len(table.levels))
     told = []
-    for sums in (rows.sum(axis=0, keepdims=True), resampled_sums(rows)):
+    for sums in (rows.sum(axis=0, keepdims=True), resampled_sums(rows, together=True)):
         tables = sums.reshape(shape)
         told.append({"kendall_tau_b": kendall_tau_b(tables), "spearman": spearman(tables)})
     return told[0], told[1]
-
-
-def interval_alpha(ratings: np.ndarray, videos: np.ndarray) -> Estimate:
-    """Krippendorff's alpha for interval data of ratings [captions, annotators], NaN missing; captions with one rating say
-    nothing of agreement and are left out. Observed and expected disagreement are sums over captions, so draws are cheap.
-    """
-    known = np.isfinite(ratings)
-    usable = known.sum(axis=1) > 1
-    filled, count = np.where(known, ratings, 0)[usable], known.sum(axis=1)[usable]
-    total, squares = filled.sum(axis=1), (filled**2).sum(axis=1)
-    within = 2 * (count * squares - total**2) / (count - 1)
-    rows = cluster_sums(np.stack([count, total, squares, within], axis=1), videos[usable])
-    return estimate(rows, _alpha, int(usable.sum()), int((~usable).sum()), "all ratings are alike")
-
-
-def _alpha(sums: np.ndarray) -> np.ndarray:
-    n, total, squares, within = sums.T
-    return 1 - ratio(within / n, 2 * ratio(n * squares - total**2, n * (n - 1)))

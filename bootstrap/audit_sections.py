@@ -176,13 +176,15 @@ def _probes(audit: Audit) -> Section:
         (f"{one.sees} → {one.tells}, {one.rows}", *_estimate(one.accuracy), f"{one.chance:.1%}", one.verdict)
         for one in audit.probes
     )
+    unsure = sum(one.verdict in ("unsure", "too few videos") for one in audit.probes)
     leaking = [one for one in audit.probes if one.verdict == "leaks"]
     return Section(
         "leaks", "What gives the rating away without the video?",
         "A linear classifier sees only the length, the words, or the place of a response, and is tested on videos it was not "
         "trained on. It leaks when the whole interval is more than 10 points above chance (dotted): a judge could learn to do "
         "the same instead of looking. Flaws that show in the text (grammar, off-topic) are probed apart, and do leak.",
-        f"{len(leaking)} of {len(audit.probes)} probes leak." if leaking else "No probe leaks.",
+        f"Of {len(audit.probes)} probes {len(leaking) or 'none'} leak{'s' * (len(leaking) < 2)}"
+        + (f"; {unsure} had too few videos to be sure." if unsure else "."),
         ("probe", *ESTIMATE, "chance", "verdict"), rows,
         lambda: [figures.interval_figure(figures.leak_info(audit.probes), "Accuracy of leak probes beside chance",
                                          "Too few videos to probe.", percent=True)],
@@ -222,7 +224,8 @@ def _marks(audit: Audit) -> Section | None:
         "marks", "What do people say?",
         "They chose what to look at, so these are shares of what was marked and not of the run. Sets with a response marked as "
         "wrong are left out of exports unless they are asked for.",
-        f"{marks.people} marked {marks.responses} responses; {marks.wrong_sets} sets hold one marked as wrong.",
+        f"People: {marks.people}; responses they marked: {marks.responses}; sets that hold one marked as wrong: "
+        f"{marks.wrong_sets}.",
         ("marks", *ESTIMATE), _rows([*wrong, *rejected]),
     )  # fmt: skip
 

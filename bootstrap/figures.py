@@ -178,7 +178,7 @@ def interval_figure(info: IntervalInfo, title: str, empty: str, percent: bool = 
     )  # fmt: skip
     for row, mark in enumerate(info.marks):
         if mark is not None:
-            line = {"dash": "dot", "color": "#14181f", "width": 2}
+            line = {"dash": "dot", "color": REJECTED, "width": 3}  # seen on light and dark alike
             figure.add_shape(type="line", x0=mark, x1=mark, y0=row - 0.45, y1=row + 0.45, line=line)
     figure.update_yaxes(autorange="reversed")
     figure.update_xaxes(rangemode="tozero", tickformat=".0%" if percent else None)

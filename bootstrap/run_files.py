@@ -57,7 +57,7 @@ def export_dataset(folder: Path, form: Format, keep_marked: bool = False) -> Exp
     words = ["python", "-m", "bootstrap", "export", str(folder), f"--to={out}", f"--format={form}"]
     command = shlex.join([*words, *(["--keep-marked"] if keep_marked else [])])
     archive = shutil.make_archive(str(Path(tempfile.mkdtemp(prefix="dataset-")) / f"{folder.name}-{form}"), "zip", out)
-    left_out = "; ".join(f"{count:,} {reason}" for reason, count in counts["left_out"].items())
+    left_out = "; ".join(f"{reason}: {count:,}" for reason, count in counts["left_out"].items())
     lost = f" Left out: {left_out}." if left_out else ""
     told = f"{counts['sets']:,} complete sets. {rows}.{lost} Written to {out}."
     return Exported(f'<p class="vj-sub">{escape(told)}</p>', command, Path(archive))

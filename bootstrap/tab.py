@@ -1,21 +1,18 @@
 """The Bootstrap tab: start or resume a run, watch it, look through its examples, audit, export. It only lays out and shows."""
 
-import random
 from functools import partial
 from pathlib import Path
 
 import gradio as gr
 
 from bootstrap.attempts import finished_lines
-from bootstrap.browse import Filters, Outcome, examples_of, kinds_of, load_sets, neighbour, rounds_of
-from bootstrap.example_card import set_card
 from bootstrap.exports import Format
 from bootstrap.figures import funnel_figure, matrix_figure
 from bootstrap.live import live_figures, status_card
-from bootstrap.marks import mark_example, read_marks
-from bootstrap.run_files import export_dataset, seed_clip
+from bootstrap.run_files import export_dataset
 from bootstrap.run_form import bootstrap_jobs, resume_run, start_run
 from bootstrap.tab_audit import audit_panel, wire_audit
+from bootstrap.tab_browse import sets_size, wire_browser
 from bootstrap.tab_panels import (
     Browser,
     StartForm,
@@ -27,7 +24,7 @@ from bootstrap.tab_panels import (
     start_panel,
     watch_panel,
 )
-from bootstrap.tab_texts import NO_EXAMPLE, NO_RUN
+from bootstrap.tab_texts import NO_RUN
 from workbench import jobs
 from workbench.errors import WorkbenchError
 from workbench.page.show import error_note, note
@@ -52,7 +49,7 @@ def build(runs: Path, tab: gr.Tab) -> None:
         export = export_panel()
     _wire_start(form, watch, runs)
     shown = _wire_watch(watch, below, browser, runs, tab)
-    marked = _wire_browser(shown, watch, browser, runs)
+    marked = wire_browser(shown, watch.run, browser, runs)
     wire_audit(audit, watch.run, runs, [*shown, marked])
     export.start.click(
         partial(_export_now, runs), [watch.run, export.form, export.keep_marked], [export.told, export.archive],
@@ -146,84 +143,6 @@ def _wire_watch(watch: Watch, below: gr.Column, browser: Browser, runs: Path, ta
         )
         acted.then(**asked)
     return shown
-
-
-def sets_size(folder: Path) -> int:
-    """How much of a run is finished, in bytes of its sets.jsonl: what tells whether figures are out of date."""
-    path = folder / "sets.jsonl"
-    return path.stat().st_size if path.exists() else 0
-
-
-# -- browsing
-
-
-def _wire_browser(shown: list, watch: Watch, browser: Browser, runs: Path):
-    """Gives the event after which there is a mark."""
-
-    def show(step: int | None, name: str | None, current: tuple | None, *filters) -> dict:
-        """The example so many steps from the current one; a random one for None."""
-        if not name:
-            return {browser.count: ""}
-        folder = chosen_folder(runs, name)
-        try:
-            marks, sets = read_marks(folder), load_sets(folder, jobs.find(folder).alive)
-        except WorkbenchError as error:
-            return nothing(error_note(error))
-        found = examples_of(sets, Filters(*filters), marks)
-        if not found:
-            return nothing(NO_EXAMPLE)
-        place = random.randrange(len(found)) if step is None else neighbour(found, current, step)
-        return {browser.current: found[place].key, browser.card: set_card(found[place], marks), browser.mark_note: "",
-                browser.count: f'<p class="vj-sub">Example {place + 1:,} of {len(found):,}</p>',
-                **clip(found[place].rated_set.seed)}  # fmt: skip
-
-    def nothing(why: str) -> dict:
-        hidden = gr.update(value=None, visible=False)
-        return {browser.count: "", browser.card: why, browser.player: hidden, browser.clip_note: "",
-                browser.current: (), browser.mark_note: ""}  # fmt: skip
-
-    def clip(seed) -> dict:
-        try:
-            upload = seed_clip(seed)
-        except WorkbenchError as error:
-            return {browser.player: gr.update(value=None, visible=False), browser.clip_note: error_note(error)}
-        return {browser.player: gr.update(value=upload.playable, visible=True), browser.clip_note: ""}
-
-    def fill(name: str | None, current: tuple | None, rating: int, round: int, outcome: Outcome, kind: str) -> dict:
-        """The first example of a run that shows none yet, and the choices that it offers."""
-        if not name or current is not None or not sets_size(chosen_folder(runs, name)):
-            return {browser.count: gr.skip()}
-        shown = show(0, name, None, rating, 0, outcome, "")
-        sets = load_sets(chosen_folder(runs, name)) if shown[browser.current] else ()
-        rounds = [("All", 0), *((str(round), round) for round in rounds_of(sets))]
-        kinds = [("All", ""), *((kind, kind) for kind in kinds_of(sets))]
-        offered = {browser.round: gr.update(choices=rounds, value=0), browser.kind: gr.update(choices=kinds, value="")}
-        return offered | shown
-
-    def mark(name: str, current: tuple, who: str, deserves: int | None, reason: str) -> dict:
-        folder = chosen_folder(runs, name)
-        sets = load_sets(folder, jobs.find(folder).alive)
-        example = next((one for one in examples_of(sets) if one.key == current), None)
-        if example is None:
-            return {browser.mark_note: note("Choose an example first.", "warn")}
-        try:
-            judgment = mark_example(folder, example, who or "", deserves, reason or "")
-        except WorkbenchError as error:
-            return {browser.mark_note: error_note(error)}
-        said = "wrong" if judgment.score != example.rating else "right"
-        return {browser.mark_note: note(f"Saved: {said}, in marks.jsonl of the run."), browser.deserves: None,
-                browser.reason: "", browser.card: set_card(example, read_marks(folder))}  # fmt: skip
-
-    asked = [watch.run, browser.current, *browser.filters]
-    for button, step in ((browser.before, -1), (browser.after, 1), (browser.other, None)):
-        button.click(partial(show, step), asked, browser.shown, **QUIET)
-    gr.on([field.input for field in browser.filters], partial(show, 0), asked, browser.shown, **QUIET)
-    for event in shown:
-        event.then(fill, asked, [*browser.shown, browser.round, browser.kind], **QUIET)
-    marked = [browser.mark_note, browser.deserves, browser.reason, browser.card]
-    return browser.mark.click(
-        mark, [watch.run, browser.current, browser.who, browser.deserves, browser.reason], marked, **QUIET
-    )
 
 
 # -- exporting

@@ -60,7 +60,7 @@ def audit_panel() -> AuditPanel:
 
 
 def _place(key: str, figures: int) -> Place:
-    with gr.Column(visible=False, elem_classes="vj-panel", elem_id=f"vj-audit-{key}") as box:
+    with gr.Column(visible=False, elem_classes="vj-panel vj-audit", elem_id=f"vj-audit-{key}") as box:
         head = gr.HTML()
         with gr.Row(equal_height=False):
             plots = tuple(

@@ -361,6 +361,13 @@ def test_a_bootstrap_run_is_started_watched_browsed_marked_and_exported(reader):
     page.click("#vj-boot-mark")
     page.wait_for_selector("#vj-boot-card .vj-mark >> text=reader says 1 (wrong)")
     assert sum(map(len, read_marks(reader.folder / "runs" / "first").values())) == 1
+    page.click("#vj-boot-audit")
+    page.wait_for_selector("#vj-audit-marks >> text=responses they marked: 1")
+    page.wait_for_selector("#vj-audit-matrix .heatmap-label")
+    page.wait_for_selector("#vj-audit-leaks >> text=dotted")
+    with page.expect_download() as download:
+        page.click("#vj-boot-report")
+    assert "What gives the rating away" in Path(download.value.path()).read_text()
     page.click("#vj-boot-export")
     page.wait_for_selector("#vj-boot-exported >> text=complete sets")
     with page.expect_download() as download:

@@ -149,18 +149,20 @@ def test_temperature_extremes(judges, temperature, top_p):
         assert [reply.text for reply in replies] == [reply.text for reply in judge.generate(chats, GREEDY)]
 
 
-def test_samples_of_one_prompt_are_prefilled_once_and_videos_encoded_once(judges, monkeypatch):
-    from workbench.backends import decoding
+def test_each_beginning_is_prefilled_once_and_each_video_encoded_once(judges, monkeypatch):
+    from workbench.backends import decoding, sharing
 
     judge = judges("qwen25_checkpoint")
     calls = []
-    for name in ("prefill", "vision_features"):
-        real = getattr(decoding, name)
-        monkeypatch.setattr(decoding, name, lambda *args, real=real, name=name: calls.append(name) or real(*args))
-    clip = frames(4, 56, 56)
+    for module, name in ((sharing, "prefill"), (sharing, "_extend"), (decoding, "vision_features")):
+        real = getattr(module, name)
+        monkeypatch.setattr(module, name, lambda *args, real=real, name=name: calls.append(name) or real(*args))
+    clip = frames(6, 56, 112)
     chats = [Chat("", clip, text, sample=sample) for text in ("a", "b") for sample in range(3)]
     judge.generate(chats, HOT)
-    assert calls.count("prefill") == 2 and calls.count("vision_features") == 1
+    assert calls == ["vision_features", "prefill", "_extend"]  # the video and all before the texts part; both rests
+    judge.generate(chats, HOT)
+    assert calls[3:] == ["prefill", "_extend"]  # the video is still known
 
 
 def test_what_the_usage_holds_and_finished(judges):
@@ -239,12 +241,12 @@ def test_prompts_past_the_context_say_how_long_they_are(tmp_path):
 
 
 def test_out_of_memory_halves_the_batch_and_goes_on(judges, monkeypatch):
-    from workbench.backends import decoding
+    from workbench.backends import sharing
 
     judge = judges("qwen25_checkpoint")
     chats = chats_for("qwen25_checkpoint", texts=[f"text {n}" for n in range(5)])
     expected = [reply.text for reply in judge.generate(chats, GREEDY)]
-    real, sizes = decoding.Batch, []
+    real, sizes = sharing.SharedBatch, []
 
     def small_memory(model, requests):
         sizes.append(len(requests))
@@ -252,7 +254,7 @@ def test_out_of_memory_halves_the_batch_and_goes_on(judges, monkeypatch):
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 9 GiB.")
         return real(model, requests)
 
-    monkeypatch.setattr(decoding, "Batch", small_memory)
+    monkeypatch.setattr(sharing, "SharedBatch", small_memory)
     monkeypatch.setattr(judge, "batch_size", 8)
     limit = 2
     assert [reply.text for reply in judge.generate(chats, GREEDY)] == expected
@@ -263,12 +265,12 @@ def test_out_of_memory_halves_the_batch_and_goes_on(judges, monkeypatch):
 
 
 def test_programming_errors_stay_tracebacks(judges, monkeypatch):
-    from workbench.backends import decoding
+    from workbench.backends import sharing
 
     def broken(*_):
         raise RuntimeError("shapes do not match")
 
-    monkeypatch.setattr(decoding, "prefill", broken)
+    monkeypatch.setattr(sharing, "prefill", broken)
     with pytest.raises(RuntimeError, match="shapes"):
         judges("qwen25_checkpoint").generate(chats_for("qwen25_checkpoint"), GREEDY)
 

@@ -13,7 +13,7 @@ import pytest
 from training.__main__ import main
 from training.base import fixed_lines
 from training.presets import EMBEDDED, Stage, load_preset
-from training.rationales import in_fixed_order
+from training.rationales import in_fixed_order, swapped
 from workbench.errors import InputError
 from workbench.schema import Item, Judgment, Video
 
@@ -25,14 +25,12 @@ TINY = replace(
         **{"vision_hidden": 32, "vision_layers": 1, "vision_heads": 2, "vision_intermediate": 64},
     },
     stages={
-        "dense": Stage(steps=12, videos=4, lr=3e-3),
-        "language": Stage(
-            steps=4, videos=2, lr=3e-3, rows=2, train_vision=False,
-            mix={"describe": 0.5, "claims": 0.5},
-        ),
+        "dense": Stage(steps=12, lr=3e-3, videos=4),
+        "reading": Stage(steps=3, lr=3e-3, rows=2, mix={"claims": 1, "compare": 1}),
+        "looking": Stage(steps=4, lr=3e-3, rows=2, frames={8: 0.5, 4: 0.5}, mix={"look": 2, "claims": 1}),
         "judge": Stage(
-            steps=12, videos=2, lr=3e-3, rows=3, train_vision=False,
-            mix={"pointwise": 0.7, "rubric": 0.1, "pairwise": 0.1, "pairwise_reasoning": 0.1},
+            steps=12, lr=3e-3, rows=3,
+            mix={"look": 0.5, "pointwise": 2, "rubric": 0.5, "pairwise": 0.5, "pairwise_reasoning": 0.5},
         ),
     },
 )  # fmt: skip
@@ -165,11 +163,81 @@ VOCABULARY = {"colour": ["red", "blue"], "shape": ["star"], "motion": ["left", "
             "shape: seen star, said star: correct. event: seen vanishes late, said stays: wrong (1). "
             "Broken grammar: wrong (2). 2 wrong.",
         ),
+        (
+            "Said red, seen blue: wrong (1). Said star, seen star: correct. Said first up, seen first up: correct. "
+            "Said then left, seen then left: correct. Said blue, seen red: wrong (2). Said star, seen star: correct. "
+            "Said left, seen up: wrong (3). Said two objects, seen two objects: correct. 3 wrong: score 2.",
+            "count: seen two objects, said two objects: correct. colour: seen blue, said red: wrong (1). "
+            "shape: seen star, said star: correct. first: seen first up, said first up: correct. "
+            "then: seen then left, said then left: correct. colour2: seen red, said blue: wrong (2). "
+            "shape2: seen star, said star: correct. motion2: seen up, said left: wrong (3). 3 wrong: score 2.",
+        ),
+        (
+            "Said red, seen red: correct. Said smaller, seen larger: wrong (1). Said blue, seen blue: correct. "
+            "Said left, seen left: correct. Said up, seen up: correct. 1 wrong: score 4.",
+            "colour: seen red, said red: correct. motion: seen left, said left: correct. "
+            "colour2: seen blue, said blue: correct. motion2: seen up, said up: correct. "
+            "larger: seen larger, said smaller: wrong (1). 1 wrong: score 4.",
+        ),
         ("Off topic. Score 1.", "Off topic. Score 1."),
     ],
 )
 def test_rationales_name_the_facts_in_a_fixed_order(told, taught):
     assert in_fixed_order(told, VOCABULARY) == taught
+
+
+def test_the_rationale_of_a_pair_changes_places():
+    told = "A: colour: seen red, said red: correct. 0 wrong. B: Off topic. A is better."
+    assert swapped(told) == "B: ".join(["A: Off topic. ", "colour: seen red, said red: correct. 0 wrong. B is better."])
+    assert swapped("Because.") is None
+
+
+def test_what_can_be_seen_of_a_scene(learner, world):
+    from training.rows import Sight, encode_look, sights
+
+    things = [
+        {"colour": "red", "size": "small", "texture": "plain", "shape": "star", "event": "stays",
+         "segments": [{"motion": "left"}]},
+        {"colour": "blue", "size": "large", "texture": "dotted", "shape": "cross", "event": "appears late",
+         "segments": [{"motion": "up"}, {"motion": "still"}]},
+    ]  # fmt: skip
+    found = sights({"objects": things, "background": [{"colour": "grey"}]})
+    assert [each.subject for each in found] == [
+        "the scene", "the red object", "the star", "the blue object", "the cross",
+    ]  # fmt: skip
+    assert found[0].seen == {"background": "grey background", "count": "two objects"}
+    assert found[4].seen == {
+        "colour": "blue", "size": "large", "texture": "dotted", "first": "first up", "then": "then still",
+        "event": "appears late",
+    }  # fmt: skip
+    clip = learner.clips(world)[world.videos[0]]
+    row = encode_look(learner.processor, learner.rule, Sight("the star", {"colour": "red", "size": "small"}), clip)
+    told = learner.processor.tokenizer.decode(row.ids[row.labels != -100][:-1])
+    assert told == "colour: seen red. size: seen small."
+
+
+def test_a_step_has_as_many_packs_of_each_task_as_the_mix_says(world, learner):
+    import random
+
+    from training.stages import draw_loads, task_of
+
+    clips, mix = learner.clips(world), {"look": 2, "claims": 1, "compare": 1, "pairwise_reasoning": 1}
+    tasks = {name: task_of(name, learner, world, clips, rows=4) for name in mix}
+    loads = draw_loads(tasks, mix, world.videos, random.Random(0))
+    told = [load.task for load in loads]
+    assert told.count("look") == 2 and told.count("pairwise_reasoning") == 1  # one pack each, of several rows
+    assert 1 <= told.count("claims") <= 4 and told.count("compare") == 4  # rows without a video stand alone
+    pairs = next(load.packed for load in loads if load.task == "pairwise_reasoning")
+    assert int(pairs.branches.max()) % 2 == 0  # each in both orders
+
+
+def test_two_processes_learn_as_one_model(data, tmp_path):
+    command = [sys.executable, "-m", "training", "fit", "--data", str(data), "--out", str(tmp_path), "--processes", "2"]
+    command += ["--steps", "dense=2", "reading=2", "looking=1", "judge=1"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert (tmp_path / "judge" / "model.safetensors").exists()
+    assert len((tmp_path / "metrics.jsonl").read_text().splitlines()) == 4  # the first process alone writes
 
 
 def test_claims_are_read_without_a_video(learner):
@@ -199,13 +267,13 @@ def test_comparisons_are_right_and_only_their_verdicts_are_learned(learner):
 
 
 def test_a_short_fit_lowers_the_loss(world, learner, fitted):
-    from training.stages import run_dense, run_judge
+    from training.stages import run_dense, run_rows
 
-    dense = run_dense(learner, world, Stage(steps=12, videos=4, lr=3e-3), seed=1)
+    dense = run_dense(learner, world, Stage(steps=12, lr=3e-3, videos=4), seed=1)
     assert np.mean(dense[-3:]) < np.mean(dense[:3])
-    plan = replace(TINY.stages["judge"], mix={"pointwise": 1.0})
+    plan = replace(TINY.stages["judge"], mix={"pointwise": 2})
     before = learner.model.model.visual.state_dict()["patch_embed.proj.weight"].clone()
-    judge = run_judge(learner, world, plan, seed=1)
+    judge = run_rows(learner, world, plan, seed=1)
     assert np.mean(judge[-3:]) < np.mean(judge[:3])
     assert (learner.model.model.visual.state_dict()["patch_embed.proj.weight"] == before).all()  # frozen
 
@@ -217,12 +285,12 @@ def test_stages_that_are_there_are_not_made_again_and_one_made_again_is_the_same
 
     from training.fit import fit
 
-    weights = {name: load_file(fitted / name / "model.safetensors") for name in ("base", "dense", "language", "judge")}
+    weights = {name: load_file(fitted / name / "model.safetensors") for name in ("base", "dense", "looking", "judge")}
     shutil.rmtree(fitted / "judge")
     (fitted / "judge.part").mkdir()  # what an early kill leaves
     told: list[str] = []
     assert fit(TINY, data, fitted, say=told.append) == fitted / "judge"
-    assert [line.split(":")[1] for line in told[:3]] == [" is there already"] * 3
+    assert [line.split(":")[1] for line in told[:4]] == [" is there already"] * 4
     again = load_file(fitted / "judge" / "model.safetensors")
     assert all((again[name] == weights["judge"][name]).all() for name in again)
     tower = {name for name in again if "visual." in name}
@@ -236,7 +304,7 @@ def test_a_killed_stage_goes_on_with_the_losses_it_would_have_had(tmp_path, monk
     from training import loop
 
     monkeypatch.setattr(loop, "SAVE_EVERY", 4)
-    plan = Stage(steps=10, videos=1, lr=0.1)
+    plan = Stage(steps=10, lr=0.1)
 
     def run(state: str, stop: int | None = None) -> list[float]:
         weight = torch.nn.Parameter(torch.zeros(3, 3))
@@ -257,8 +325,8 @@ def test_a_killed_stage_goes_on_with_the_losses_it_would_have_had(tmp_path, monk
 
 def test_metrics_are_one_json_line_each(fitted):
     lines = [json.loads(line) for line in (fitted / "metrics.jsonl").read_text().splitlines()]
-    assert [line["stage"] for line in lines[:3]] == ["dense", "language", "judge"]
-    assert {"step", "seconds", "loss", "token_accuracy"} <= set(lines[2])
+    assert [line["stage"] for line in lines[:4]] == ["dense", "reading", "looking", "judge"]
+    assert {"step", "seconds", "loss", "pointwise_loss", "pointwise_accuracy"} <= set(lines[3])
 
 
 def test_dense_labels_by_hand():
@@ -335,7 +403,7 @@ def test_pairs_count_accuracy_and_flips():
     [
         (["fit", "--preset", "none", "--out", "x"], "embedded"),
         (["fit", "--out", "x", "--steps", "judge=many"], "STAGE=N"),
-        (["fit", "--out", "x", "--steps", "sleep=3"], "dense, language, judge"),
+        (["fit", "--out", "x", "--steps", "sleep=3"], "dense, reading, looking, judge"),
         (["ship", "nowhere", "--figures", "nowhere.json", "--out", "x"], "nowhere.json"),
     ],
 )

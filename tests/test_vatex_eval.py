@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import kendalltau, spearmanr
 
+from analysis import estimate
 from analysis.__main__ import main
 from analysis.benchmarks.entries import Source
 from analysis.vatex_eval import METRICS, load, measure
@@ -28,10 +29,8 @@ needs_data = pytest.mark.skipif(
 
 def few_draws(monkeypatch):
     """The values do not depend on the draws; a handful keeps the test short."""
-    import analysis.estimate
-
-    monkeypatch.setattr(analysis.estimate.weight_chunks, "__defaults__", (8, 0))
-    monkeypatch.setattr(analysis.estimate.resampled_sums, "__defaults__", (8, 0))
+    whole = estimate.weight_chunks
+    monkeypatch.setattr(estimate, "weight_chunks", lambda videos, draws=8, seed=0: whole(videos, 8, seed))
 
 
 @needs_data
@@ -73,9 +72,9 @@ def test_correlations_are_scipys(tmp_path):
     whole = measure(data).parts[0]
     for place, one in enumerate(whole.metrics):
         assert one.name == METRICS[place]
-        for estimate, function in ((one.kendall, kendalltau), (one.spearman, spearmanr)):
+        for found, function in ((one.kendall, kendalltau), (one.spearman, spearmanr)):
             expected = np.mean([function(data.metrics[:, place], data.ratings[:, a])[0] for a in range(2)])
-            assert estimate.value == pytest.approx(expected) and estimate.n == 6 and estimate.videos == 3
+            assert found.value == pytest.approx(expected) and found.n == 6 and found.videos == 3
 
 
 def test_a_caption_without_all_its_ratings_is_left_out_and_counted(tmp_path):

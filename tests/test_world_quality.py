@@ -9,7 +9,7 @@ import pytest
 from bootstrap.__main__ import main
 from bootstrap.world.distortions import KINDS, distort, draw_strengths, halted
 from bootstrap.world.drawing import draw_frames
-from bootstrap.world.levels import DIMENSIONS, LEVELS, level_of, level_word, quality_of, score_of_levels
+from bootstrap.world.levels import DIMENSIONS, LEVELS, level_of, level_word, quality_of
 from bootstrap.world.quality import ITSELF, QualityWorld, make_quality_scene, quality_rows
 from bootstrap.world.sampling import CORE, sample_scene
 from workbench.schema import Item, Judgment, Video
@@ -31,25 +31,6 @@ def rng():
 )
 def test_levels_are_fifths(score, level, word):
     assert (level_of(score), level_word(score)) == (level, word)
-
-
-@pytest.mark.parametrize(
-    ("probabilities", "score"),
-    [
-        ({"excellent": 1.0}, 1.0),
-        ({"bad": 0.5, "excellent": 0.5}, 0.5),
-        ({"1": 0.1, "2": 0.2, "3": 0.3, "4": 0.4}, 0.05 + 0.15 + 0.3),
-        ({"good": 0.2, "fair": 0.2}, 0.625),
-    ],
-)
-def test_level_probabilities_invert_to_a_score(probabilities, score):
-    assert score_of_levels(probabilities) == pytest.approx(score)
-
-
-@pytest.mark.parametrize("wrong", [{}, {"good": 0.0}, {"great": 1.0}])
-def test_what_is_no_distribution_over_levels_is_refused(wrong):
-    with pytest.raises(ValueError, match="expected"):
-        score_of_levels(wrong)
 
 
 @pytest.mark.parametrize(

@@ -13,13 +13,24 @@ from training import (
     commands_bench,
     commands_embedded,
     commands_fit,
+    commands_memory,
     commands_preference,
     commands_push,
+    commands_quality,
 )
 from workbench.errors import WorkbenchError
 
 # Each has add_verbs(verbs), and loads nothing heavy when imported.
-VERBS = (commands_fit, commands_embedded, commands_adapters, commands_preference, commands_push, commands_bench)
+VERBS = (
+    commands_fit,
+    commands_memory,
+    commands_embedded,
+    commands_adapters,
+    commands_preference,
+    commands_push,
+    commands_quality,
+    commands_bench,
+)
 
 
 def main(argv: list[str] | None = None) -> int:

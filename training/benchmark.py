@@ -86,8 +86,8 @@ def _bench_length(subject: Subject, length: int, rounds: int, say: Callable[[str
         "cached": partial(cached_step, subject, rows, tower),
         "packed": partial(packed_step, subject, rows, tower),
     }
-    operations = {way: count_operations(step) for way, step in steps.items()}  # also the warm-up
-    differences = _differences(subject.model, steps["plain"], steps["packed"])
+    counted = {way: _counted(subject.model, step) for way, step in steps.items()}  # also the warm-up
+    differences = _differences(counted["plain"], counted["packed"])
     seconds: dict[Way, list[Seconds]] = {way: [] for way in steps}
     for number in range(1, rounds + 1):
         for way, step in steps.items():
@@ -97,21 +97,30 @@ def _bench_length(subject: Subject, length: int, rounds: int, say: Callable[[str
     work = count_work(subject.model, rows)
     whole = pack(rows).layout
     on_processor = subject.model.device.type == "cpu"
-    speeds = [_speed(way, seconds, len(rows), work, operations[way], on_processor) for way in get_args(Way)]
+    speeds = [_speed(way, seconds, len(rows), work, counted[way].operations, on_processor) for way in get_args(Way)]
     return Length(length, whole.prefix, whole.branches, work, *differences, speeds)
 
 
-def _differences(model: Any, plain: Callable[[], float], packed: Callable[[], float]) -> tuple[float, float]:
-    """Relative differences of packed from plain: of the loss, and of all gradients as one vector."""
-    found = []
-    for step in (plain, packed):
-        model.zero_grad()
-        loss = step()
-        grads = [each.grad.flatten().float() for each in model.parameters() if each.grad is not None]
-        found.append((loss, torch.cat(grads)))
-    (wanted, reference), (loss, grads) = found
+class Counted(NamedTuple):
+    """What one step gave: operations, mean loss, and all gradients as one vector on the CPU."""
+
+    operations: float
+    loss: float
+    gradients: torch.Tensor
+
+
+def _counted(model: Any, step: Callable[[], float]) -> Counted:
+    losses: list[float] = []
     model.zero_grad()
-    return abs(loss - wanted) / abs(wanted), float((grads - reference).norm() / reference.norm())
+    operations = count_operations(lambda: losses.append(step()))
+    gradients = [each.grad.flatten().float().cpu() for each in model.parameters() if each.grad is not None]
+    return Counted(operations, losses[0], torch.cat(gradients))
+
+
+def _differences(wanted: Counted, found: Counted) -> tuple[float, float]:
+    """Relative differences of loss and gradients."""
+    gradients = (found.gradients - wanted.gradients).norm() / wanted.gradients.norm()
+    return abs(found.loss - wanted.loss) / abs(wanted.loss), float(gradients)
 
 
 def _timed(model: Any, step: Callable[[], float]) -> Seconds:

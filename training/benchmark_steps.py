@@ -17,18 +17,18 @@ from workbench.prompts import load_prompt, render
 from workbench.schema import Item, Video
 from workbench.video.frames import Frames
 
-# 29 million parameters; the tower has about the share of the work that it has in the published 3B.
+# 21 million parameters; the tower has about the share of the work that it has in the published 3B.
 SIZES = {
     **{
         "hidden": 384,
-        "layers": 10,
+        "layers": 7,
         "heads": 6,
         "key_value_heads": 2,
         "intermediate": 1408,
         "vocabulary": 4000,
         "embeddings": 4096,
     },
-    **{"vision_hidden": 256, "vision_layers": 6, "vision_heads": 4, "vision_intermediate": 768},
+    **{"vision_hidden": 256, "vision_layers": 4, "vision_heads": 4, "vision_intermediate": 768},
 }
 FRAMES, HEIGHT, WIDTH = 60, 112, 224  # 30 steps of time x 4 x 8 tokens: 960
 INSTRUCTION = "Describe what the person does in the kitchen, in the order in which it happens."

@@ -14,7 +14,7 @@ def add_verbs(verbs: Any) -> None:
     bench.add_argument("--targets", type=int, nargs="+", default=[16, 200], metavar="TOKENS", help="of the replies")
     bench.add_argument("--rounds", type=int, default=5, help="how often each way is timed, by turns")
     bench.add_argument(
-        "--checkpoint", type=Path, help="folder of a Qwen2.5-VL; default: random weights, 29M parameters"
+        "--checkpoint", type=Path, help="folder of a Qwen2.5-VL; default: random weights, 21M parameters"
     )
     bench.add_argument("--device", default="cpu", help="cpu, cuda, ...")
     bench.add_argument("--dtype", default="float32", choices=("float32", "bfloat16", "float16"))

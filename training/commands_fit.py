@@ -6,8 +6,6 @@ accelerate launch --config_file training/fsdp2.yaml -m training fit --preset vid
 """
 
 import argparse
-import os
-import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -171,22 +169,12 @@ def _fit_embedded(arguments: argparse.Namespace) -> int:
     given = [name for name in (*CHANGES, "swap", "reference_share") if getattr(arguments, name) is not None]
     if given:
         raise InputError(f"--{given[0].replace('_', '-')}: the preset {arguments.preset} does not take it.")
-    data = arguments.data[0] if arguments.data else arguments.out / "data"
-    first = "LOCAL_RANK" not in os.environ  # else one of the processes that the first has started
-    if first and not arguments.data:
-        _make_data(preset.world, data)
-    from training import processes
+    from training.fit_run import fit_in_run
 
-    if first and arguments.processes > 1:
-        return processes.start(shlex.split(arguments.command)[2:], arguments.processes)
-    import torch
+    def data() -> Path:
+        return arguments.data[0] if arguments.data else _make_data(preset.world, arguments.out / "data")
 
-    from training.fit import fit
-
-    torch.set_num_threads(1)
-    processes.join()
-    say = (lambda line: None) if processes.rank() else print
-    say(fit(preset, data, arguments.out, say=say))
+    print(fit_in_run(preset, arguments.out, data, arguments.command, arguments.processes))
     return 0
 
 

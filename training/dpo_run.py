@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from training import finetune
 from training.adapters import Lora
 from training.dpo import Replies, pair_rows, preference_loss, reply_logprobs
 from training.dpo_requests import Preferences, Request, hold_out, read_preferences
@@ -23,7 +22,7 @@ from training.features import merged_features
 from training.intervals import clustered
 from training.parallel import Team, join, lay_out
 from training.recipes import Recipe
-from training.run_folder import open_run
+from training.run_folder import Say, follow, make_final, open_run, silent, tell_left_out
 from training.schedule import MicroPlan, Sizes, schedule
 from training.sft import pack
 from training.sources import LeftOut
@@ -38,7 +37,6 @@ from workbench.schema import Video, content_id
 from workbench.store import read_lines
 
 STAGE = "dpo"
-Say = finetune.Say
 
 
 @dataclass(frozen=True)
@@ -96,7 +94,7 @@ def run_dpo(
         "data": marks,
         "processes": team.size,
     }
-    say = say if team.leads else finetune._silent
+    say = say if team.leads else silent
     with open_run(out, config, [prompt_record(preferences.prompt)], command, team) as set_status:
         if (final := out / "final").is_dir():
             say(f"{final}: is there already")
@@ -107,18 +105,18 @@ def run_dpo(
         rows = Requests(tuning, recipe, options, out, team)
         left_out = LeftOut()
         kept, held_out = rows.prepare(kept, held_out, left_out, set_status)
-        finetune._tell(out, left_out, team, say)
+        tell_left_out(out, left_out, team, say)
         writer = judge_writer(tuning, read_judge_file(tuning.source.folder) or JudgeFile(), team)
         objective = lay_out(Objective(tuning.model, rows.loss_of), tuning.blocks, team, tuning.tower)
         rows.reference(objective, [*kept, *held_out], set_status)
         feed = rows.feed(kept, held_out)
         say(f"{sum(len(each.pairs) for each in kept)} pairs of {len(kept)} requests in {feed.steps} steps")
         plan = Plan(recipe.lr, recipe.eval_every, recipe.save_every, recipe.keep, recipe.seed)
-        outcome = train(objective, feed, plan, Place(STAGE, out, finetune._follow(set_status)), team, writer)
+        outcome = train(objective, feed, plan, Place(STAGE, out, follow(set_status)), team, writer)
         figures = rows.figures(objective, held_out)
         if team.leads:
             (out / "figures.json").write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
-            finetune._finish(out, outcome, plan, feed.steps, set_status)
+            make_final(out, outcome, plan, feed.steps, set_status)
         team.wait()
         for mode, some in figures.items():
             for name, figure in some.items():

@@ -25,7 +25,10 @@ TOKENIZER_ROWS = 6000  # rows whose texts the tokenizer learns from
 
 
 def fit(preset: Preset, data: Path, out: Path, say: Callable[[str], None]) -> Path:
-    """Run the stages that are not there yet; the folder of the judge. Raises InputError for data it cannot use."""
+    """Run the stages that are not there yet; the folder of the judge. Raises InputError for data it cannot use.
+
+    All processes that train one model call it alike (training.processes).
+    """
     import torch
 
     out.mkdir(parents=True, exist_ok=True)
@@ -43,7 +46,8 @@ def fit(preset: Preset, data: Path, out: Path, say: Callable[[str], None]) -> Pa
 def _once(folder: Path, make: Callable[[Path], None], say: Callable[[str], None]) -> None:
     """Make the folder under another name and rename it, so that its existence means it is complete."""
     if folder.exists():
-        say(f"{folder.name}: is there already")
+        if not rank():
+            say(f"{folder.name}: is there already")
         return
     part, start = folder.with_name(f"{folder.name}.part"), time.monotonic()
     part.mkdir(exist_ok=True)

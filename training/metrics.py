@@ -23,6 +23,7 @@ class Metrics:
         self.path = place.folder / "metrics.jsonl"
         self.pace: float | None = None
         if team.leads:
+            place.folder.mkdir(parents=True, exist_ok=True)
             _cut_after(self.path, place.stage, progress.step)
 
     def write(self, progress: Progress, figures: Mapping[str, float], step_seconds: float | None = None) -> None:

@@ -3,25 +3,54 @@
 On a CPU two processes of one thread each are faster than one of two threads, which wait for each other at every product.
 """
 
-import os
-import subprocess
-import sys
-from collections.abc import Sequence
-from pathlib import Path
+import socket
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
-from torch import distributed
+from torch import distributed, multiprocessing
+
+from workbench.errors import WorkbenchError
+
+
+def run(work: Callable[..., None], arguments: Sequence[Any], processes: int) -> None:
+    """Call `work` in that many processes that meet each other, or right here for one; they die with this one.
+
+    What `work` and its arguments are must be picklable. Raises the WorkbenchError that one of them raised.
+    """
+    if processes == 1:
+        torch.set_num_threads(1)
+        return work(*arguments)
+    errors = multiprocessing.get_context("spawn").SimpleQueue()
+    try:
+        multiprocessing.spawn(_join, (work, arguments, processes, _free_port(), errors), nprocs=processes)
+    except multiprocessing.ProcessRaisedException:
+        if errors.empty():
+            raise
+        raise errors.get() from None
+
+
+def _join(
+    number: int, work: Callable[..., None], arguments: Sequence[Any], processes: int, port: int, errors: Any
+) -> None:
+    torch.set_num_threads(1)
+    distributed.init_process_group("gloo", f"tcp://127.0.0.1:{port}", rank=number, world_size=processes)
+    try:
+        work(*arguments)
+    except WorkbenchError as error:
+        errors.put(error)
+        raise
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 def rank() -> int:
     """Number of this process, from 0; the first one writes."""
     return distributed.get_rank() if distributed.is_initialized() else 0
-
-
-def join() -> None:
-    """Meet the other processes that `start` has started; nothing to do in a process alone."""
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        distributed.init_process_group("gloo")
 
 
 def wait() -> None:
@@ -40,11 +69,3 @@ def average_gradients(parameters: Sequence[torch.nn.Parameter]) -> None:
     flat /= distributed.get_world_size()
     for parameter, mean in zip(parameters, flat.split([grad.numel() for grad in grads]), strict=True):
         parameter.grad = mean.view_as(parameter)
-
-
-def start(command: Sequence[str], processes: int) -> int:
-    """Run a `-m module ...` in that many processes that meet each other; the exit status."""
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
-    here = str(Path(__file__).parents[1])  # the launcher does not look in the working folder
-    paths = os.pathsep.join(filter(None, (here, os.environ.get("PYTHONPATH"))))
-    return subprocess.run([*launcher, *command], env={**os.environ, "PYTHONPATH": paths}).returncode

@@ -1,12 +1,20 @@
 """A training's run folder while it is written: settings first, status as it goes, by the process that leads."""
 
+import json
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from training.parallel import Team
+from training.sources import LeftOut
 from workbench.store import Run
+
+if TYPE_CHECKING:
+    from training.trainer import Outcome, Plan
+
+Say = Callable[[str], None]
 
 
 @contextmanager
@@ -20,3 +28,37 @@ def open_run(
     run = Run.create_or_resume(out, config=config, prompts=prompts, command=command)
     with run.writing():
         yield lambda state, **fields: run.finish(**fields) if state == "done" else run.set_status(state, **fields)
+
+
+def silent(line: str) -> None:
+    """What processes other than the leading one say."""
+
+
+def follow(set_status: Callable[..., None]):
+    """What tells status.json of each step, for `Place.on_step`."""
+
+    def on_step(progress, steps: int, eta_seconds: float | None) -> None:
+        set_status("running", phase="training", done=progress.step, total=steps, eta_seconds=eta_seconds)
+
+    return on_step
+
+
+def tell_left_out(out: Path, left_out: LeftOut, team: Team, say: Say) -> None:
+    """Write the list of rows not trained on, and say how many there are of each kind."""
+    if team.leads:
+        lines = "".join(json.dumps(line) + "\n" for line in left_out.lines)
+        (out / "left_out.jsonl").write_text(lines, encoding="utf-8")
+    for reason, count in left_out.counts.items():
+        say(f"left out: {count} with {reason!r}; see left_out.jsonl")
+
+
+def make_final(out: Path, outcome: "Outcome", plan: "Plan", steps: int, set_status: Callable[..., None]) -> None:
+    """Make final/ of the checkpoint that counts: the best where training may end early, else the last."""
+    progress = outcome.progress
+    step = progress.best_step if plan.patience is not None and progress.best_step else progress.step
+    source, part = out / "checkpoints" / f"step-{step}", out / "final.part"
+    shutil.rmtree(part, ignore_errors=True)
+    shutil.copytree(source, part, ignore=shutil.ignore_patterns("state", "checkpoint.json"))
+    part.rename(out / "final")
+    set_status("done", phase="done", done=progress.step, total=steps, step=step, validation_loss=progress.best,
+               ended=outcome.stopped or "all steps")  # fmt: skip

@@ -32,6 +32,7 @@ from workbench.backends.loading import (
     resolve,
 )
 from workbench.backends.positions import RopeRule, rope_rule
+from workbench.backends.probe import probe_logits
 from workbench.errors import BackendError, InputError
 
 TOWER = re.compile(r"model\.(visual|vision_model)\.(?!merger|deepstack_merger_list)")  # names of frozen parameters
@@ -80,7 +81,10 @@ def load_tuning(recipe: Recipe, team: Team) -> Tuning:
         raise InputError(f"base: got {recipe.base!r}, which reads text only; give a checkpoint that takes video.")
     processor = load_processor(source.folder, True)
     model, _ = load_model(source.folder, True, _placement(recipe, team))
+    rule = rope_rule(config)
     modality(model)  # refuses families whose packs are untested
+    if recipe.tuned == "qlora":
+        _check_runs(model, processor, rule, team)
     use_branch_attention(model)
     with quiet_transformers():
         model.requires_grad_(False)
@@ -92,7 +96,18 @@ def load_tuning(recipe: Recipe, team: Team) -> Tuning:
             _train_all_but_the_language(model)
         if recipe.checkpointing:
             model.activation_checkpointing_enable({"use_reentrant": False})
-    return Tuning(model, adapted, processor, rope_rule(config), source, config)
+    return Tuning(model, adapted, processor, rule, source, config)
+
+
+def _check_runs(model: Any, processor: Any, rule: RopeRule | None, team: Team) -> None:
+    """Raises BackendError where layers in 4 bits load but cannot compute, which depends on device and layer sizes."""
+    try:
+        probe_logits(model, processor, rule)
+    except (RuntimeError, NotImplementedError) as error:
+        raise BackendError(
+            f"4-bit weights do not run for this base on {team.device} ({str(error).splitlines()[0]}); take the -lora "
+            "recipe, or a GPU."
+        ) from error
 
 
 def _placement(recipe: Recipe, team: Team) -> Placement:

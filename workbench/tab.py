@@ -37,8 +37,11 @@ def served_folders() -> list[str]:
     return [str(EXAMPLES_FOLDER)]
 
 
-def build(runs: Path) -> None:
-    """Lay out the tab inside the Blocks at hand and wire it; verdicts are written under `runs`."""
+def build(runs: Path) -> gr.Dropdown:
+    """Lay out the tab inside the Blocks at hand and wire it; verdicts are written under `runs`.
+
+    Gives the judge field, which other tabs may fill.
+    """
     examples = load_examples()
     with gr.Row(equal_height=False):
         with gr.Column(scale=5, min_width=300, elem_classes="vj-panel"):
@@ -58,6 +61,7 @@ def build(runs: Path) -> None:
     _wire_verdict(judging)
     _wire_result(form, result)
     gr.api(judge_endpoint(judging.resident, runs), api_name="judge", **ONE_AT_A_TIME)
+    return form.judge
 
 
 def _example_pills() -> list[gr.Button]:

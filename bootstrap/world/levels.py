@@ -12,10 +12,10 @@ Texts name a dimension by its definition, in which more is always better: "noise
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
+from workbench.quality import LEVELS
+
 Group = Literal["distortion", "aesthetic"]
 Distortion = Literal["blur", "noise", "compression", "stutter", "exposure", "flicker"]
-LEVELS = ("bad", "poor", "fair", "good", "excellent")
-LEVEL_WEIGHTS = {"bad": 0.0, "poor": 0.25, "fair": 0.5, "good": 0.75, "excellent": 1.0}
 GROUPS: tuple[Group, ...] = ("distortion", "aesthetic")
 
 
@@ -80,17 +80,3 @@ def level_of(score: float) -> int:
 def level_word(score: float) -> str:
     """The ITU word for a score in [0, 1]."""
     return LEVELS[level_of(score) - 1]
-
-
-def score_of_levels(probabilities: Mapping[str, float]) -> float:
-    """The score in [0, 1] that level probabilities stand for: their mean, weighted 1, .75, .5, .25 and 0.
-
-    Keys are the level words or "1" to "5", as a Judgment's `probs` has them; shares that do not add up to 1 (other
-    tokens had some) are scaled. Raises ValueError where no level has any probability, or a key is no level.
-    """
-    weights = LEVEL_WEIGHTS | {str(n): weight for n, weight in enumerate(LEVEL_WEIGHTS.values(), 1)}
-    unknown = sorted(set(probabilities) - set(weights))
-    total = sum(probabilities.values())
-    if unknown or total <= 0:
-        raise ValueError(f"level probabilities: got {dict(probabilities)}, expected some for {', '.join(LEVELS)}.")
-    return sum(weights[level] * share for level, share in probabilities.items()) / total

@@ -26,12 +26,12 @@ from bootstrap.world.levels import DIMENSIONS, GROUPS, LEVELS, Dimension, Qualit
 from bootstrap.world.sampling import CORE, Setting, sample_scene, scene_generator
 from bootstrap.world.scene import Scene, Split
 from bootstrap.world.targets import Row, describe
+from workbench.quality import ITSELF, OVERALL
 from workbench.schema import Item, Judgment, Video
 
 RULE = "quality@1"  # written as the prompt of every target; raise it when the same seed gives other clips or rows
 STREAM = 4  # of a scene's random numbers
 CRF = 18  # of the clips: fine enough to keep the noise, and to add no blocks of its own
-ITSELF = "The video itself."  # stands where a response would
 CLEAR_GAP = 0.2  # between two scores before it is asked which is higher
 
 RUBRIC = (
@@ -127,8 +127,7 @@ def quality_rows(
         rows.append(Row(item, judgment))
 
     level = level_of(quality.overall)
-    asked = "Rate the quality of the picture, whatever it shows."
-    add("overall", asked, ITSELF, level, justification(quality), criteria=quality.dimensions, rubric=RUBRIC)
+    add("overall", OVERALL, ITSELF, level, justification(quality), criteria=quality.dimensions, rubric=RUBRIC)
     for each in DIMENSIONS:
         score = quality.dimensions[each.name]
         reasoning = f"{_capital(each.statement)}: {level_word(score)}."

@@ -17,6 +17,8 @@ class Chat:
     `menu` holds the labels the verdict may take and `slot` the text right before it ("<score>"), so that a backend can
     tell the probabilities over the menu; an empty menu means none are wanted. `item` and `order` (positions of the
     item's responses as shown) are there for judges that compute instead of read (metrics, scalar heads).
+    With `score_only` the judge does not write: its verdict is the most probable label of the menu, put right at the
+    reply's beginning. Backends that can do that have `scores_only = True`.
     """
 
     system: str
@@ -27,6 +29,7 @@ class Chat:
     sample: int = 0
     item: Item | None = None
     order: tuple[int, ...] = (0,)
+    score_only: bool = False
 
 
 class Reply(NamedTuple):
@@ -50,6 +53,14 @@ class Declared:
     max_frames: int | None = None
 
 
+def sampling_of_each(chats: Sequence[Chat], sampling: Sampling | Sequence[Sampling]) -> list[Sampling]:
+    """One Sampling for each chat. Raises ValueError when there are more or fewer of them than chats."""
+    each = [sampling] * len(chats) if isinstance(sampling, Sampling) else list(sampling)
+    if len(each) != len(chats):
+        raise ValueError(f"got {len(each)} samplings for {len(chats)} chats")
+    return each
+
+
 class Backend(Protocol):
     """A judge. Batching, prefix sharing, concurrency and retry are its own business."""
 
@@ -60,12 +71,13 @@ class Backend(Protocol):
     video_policy: VideoPolicy
     declared: Declared
 
-    def generate(self, chats: Sequence[Chat], sampling: Sampling) -> list[Reply | BackendError]:
-        """One result for each chat, in order. A failure that is the backend's own is a value, not an exception."""
+    def generate(self, chats: Sequence[Chat], sampling: Sampling | Sequence[Sampling]) -> list[Reply | BackendError]:
+        """One result for each chat, in order. A failure that is the backend's own is a value, not an exception.
+
+        `sampling` is one for all chats, or one each: temperatures of a sweep share what their prompts have in common.
+        """
         ...
 
     def close(self) -> None:
         """Free the model's memory. A closed backend is not used again."""
         ...
-
-

@@ -1,4 +1,7 @@
-"""The generation core: prefill each distinct prompt once, decode all replies as one batch, then score continuations.
+"""The generation core: prefill a prompt, decode replies as one batch, then score continuations.
+
+What is here copies each prompt's cache for every reply; it serves architectures that cannot share (see cascade.py), and
+tells what the shared way (sharing.py) has to equal.
 
 Positions are always passed, so the model's own position state (`rope_deltas`) is neither read nor written. Nothing of a
 checkpoint's generation_config but its stop tokens is applied: a hidden repetition penalty would change verdicts.
@@ -63,7 +66,9 @@ def vision_features(model: Any, vision: "Mapping[str, torch.Tensor]") -> "Mappin
         for kind in ("video", "image"):
             encode = getattr(model, f"get_{kind}_features", None)
             if encode is not None and set(vision) <= set(inspect.signature(encode).parameters):
-                return {"mm_encoder_outputs": {kind: encode(**vision, return_dict=True)}}
+                features = encode(**vision, return_dict=True)
+                features.last_hidden_state = None  # unmerged patches, several times the features and never read again
+                return {"mm_encoder_outputs": {kind: features}}
     return vision
 
 
@@ -77,7 +82,7 @@ def prefill(model: Any, encoded: "Encoded", vision: "Mapping[str, Any]") -> Pref
     inputs = {
         "input_ids": ids,
         "attention_mask": torch.ones_like(ids),
-        "position_ids": _batched(encoded.positions.unsqueeze(1)).to(model.device),
+        "position_ids": batched(encoded.positions.unsqueeze(1)).to(model.device),
         # A copy: forward fills its dictionary of features.
         **{name: dict(value) if isinstance(value, dict) else value for name, value in vision.items()},
     }
@@ -107,12 +112,19 @@ class Batch:
         mask = [[0] * (self.width - one.prefix.length) + [1] * one.prefix.length for one in requests]
         self.mask = torch.tensor(mask, device=model.device)
         self.starts = torch.tensor([request.prefix.start for request in requests], device=model.device)
-        self.written = [[request.prefix.last_id] for request in requests]  # the prompt's last token, then what was fed
+        self.written = written(requests)
+        self.can_continue = can_batch(requests[0].prefix)
 
     def decode(
-        self, sampling: "Sampling", stops: frozenset[int], stop_requested: Callable[[], bool] = never
+        self,
+        sampling: "Sampling | Sequence[Sampling]",
+        stops: frozenset[int],
+        stop_requested: Callable[[], bool] = never,
     ) -> list[Decoded]:
-        """Generate until every reply has stopped or reached its own max_new_tokens, or until `stop_requested()`."""
+        """Generate until every reply has stopped or reached its own max_new_tokens, or until `stop_requested()`.
+
+        `sampling` is one for all replies, or one each.
+        """
         import torch
 
         replies = [Decoded() for _ in self.requests]
@@ -126,7 +138,7 @@ class Batch:
                     _extend(reply, token, fine, stops)
             if stop_requested() or not any(map(_going, replies, self.requests)):
                 return replies
-            position = self.starts + (self.mask.shape[1] - self.width)
+            position = self.starts + (len(self.written[0]) - 1)
             for row, token in zip(self.written, tokens, strict=True):
                 row.append(token)
             logits = self._forward([[token] for token in tokens], position)[:, -1]
@@ -162,13 +174,18 @@ class Batch:
         return self.model(
             input_ids=ids,
             attention_mask=self.mask,
-            position_ids=_batched(positions.expand(axes, -1, -1)),
+            position_ids=batched(positions.expand(axes, -1, -1)),
             past_key_values=self.cache,
             use_cache=True,
         ).logits
 
 
-def _batched(positions: "torch.Tensor") -> "torch.Tensor":
+def written(requests: "Sequence[Request]") -> list[list[int]]:
+    """What was fed of each reply, after the prompt's last token."""
+    return [[request.prefix.last_id] for request in requests]
+
+
+def batched(positions: "torch.Tensor") -> "torch.Tensor":
     """Positions [axes, b, n] as forward takes them: one-row positions have no axis of their own."""
     return positions[0] if len(positions) == 1 else positions
 

@@ -5,11 +5,12 @@ frames are taken exactly as sampled, and nothing in a chat's text can turn into 
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from workbench.backends.positions import RopeRule, mrope_positions
+from workbench.backends.pixels import makes_patches, patches
+from workbench.backends.positions import RopeRule, mrope_positions, next_position
 from workbench.errors import BackendError
 
 if TYPE_CHECKING:
@@ -40,6 +41,23 @@ class Encoded:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def first(self, count: int) -> "Encoded":
+        """The prompt's first `count` tokens. The video has to be among them."""
+        return replace(self, ids=self.ids[:count], types=self.types[:count], positions=self.positions[:, :count])
+
+    def then(self, tokens: "Sequence[int]") -> "Encoded":
+        """The prompt with the beginning of a reply behind it."""
+        import torch
+
+        added = torch.tensor(list(tokens), dtype=torch.long)
+        positions = next_position(self.positions) + torch.arange(len(added)).expand(len(self.positions), -1)
+        return replace(
+            self,
+            ids=torch.cat([self.ids, added]),
+            types=torch.cat([self.types, torch.zeros_like(added)]),
+            positions=torch.cat([self.positions, positions], dim=1),
+        )
 
 
 class VideoInputs(NamedTuple):
@@ -146,7 +164,13 @@ def video_inputs(processor: Any, frames: "Frames") -> VideoInputs:
         video_backend=frames.decoder,
         frames_indices=[round(second * TIME_BASE) for second in frames.seconds],
     )
-    options = {"do_resize": False} if _check_any_size(video_processor, height, width) else {}
+    any_size = _check_any_size(video_processor, height, width)
+    per_grid = getattr(video_processor, "temporal_patch_size", 1) / frames.fps
+    if any_size and makes_patches(video_processor):
+        tensors = patches(video_processor, frames.images)
+        placeholder = processor.replace_video_token({**tensors, "video_metadata": [metadata]}, 0)
+        return VideoInputs(tensors, placeholder, per_grid)
+    options = {"do_resize": False} if any_size else {}
     if hasattr(video_processor, "cap_pixels_per_frame"):
         options["cap_pixels_per_frame"] = False  # the video policy is the cap
     inputs = video_processor(
@@ -160,7 +184,7 @@ def video_inputs(processor: Any, frames: "Frames") -> VideoInputs:
     )
     placeholder = processor.replace_video_token(inputs, 0)
     tensors = {name: tensor for name, tensor in inputs.items() if name != "video_metadata"}
-    return VideoInputs(tensors, placeholder, getattr(video_processor, "temporal_patch_size", 1) / frames.fps)
+    return VideoInputs(tensors, placeholder, per_grid)
 
 
 def patch_multiple(video_processor: Any) -> int | None:

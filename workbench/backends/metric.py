@@ -42,7 +42,7 @@ class MetricBackend:
     def __post_init__(self):
         self.identity = {"backend": "metric", "metric": self.metric.name, "scale": list(SCALE), **self.metric.identity}
 
-    def generate(self, chats: Sequence[Chat], sampling: Sampling) -> list[Reply | BackendError]:
+    def generate(self, chats: Sequence[Chat], sampling: Sampling | Sequence[Sampling]) -> list[Reply | BackendError]:
         """One computed verdict for each chat; a BackendError for an item without a reference answer."""
         return [self._judge(chat) for chat in chats]
 

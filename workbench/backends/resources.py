@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import psutil
+
 
 class Clock:
     """Seconds by stage; waits for the GPU, so that they are told apart rightly."""
@@ -32,6 +34,16 @@ def is_out_of_memory(error: BaseException) -> bool:
 
     words = ("out of memory", "can't allocate memory", "not enough memory")
     return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or any(word in str(error) for word in words)
+
+
+def available_bytes(device: Any) -> int:
+    """Memory that can still be used on a device, counting what torch holds there but does not use."""
+    import torch
+
+    if device.type != "cuda":
+        return psutil.virtual_memory().available
+    unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return torch.cuda.mem_get_info(device)[0] + unused
 
 
 def free_memory() -> None:

@@ -21,7 +21,7 @@ from typing import Any, get_args
 
 import yaml
 
-from workbench.backends.base import Chat, Declared, Reply
+from workbench.backends.base import Chat, Declared, Reply, sampling_of_each
 from workbench.backends.stopping import never, stopped
 from workbench.errors import BackendError, InputError
 from workbench.schema import DEFAULT_FRAMES, Item, Sampling, VideoPolicy, View, content_id
@@ -84,9 +84,9 @@ class ScriptedBackend:
     declared: Declared = Declared()
     stop_requested: Callable[[], bool] = never  # asked before every request
 
-    def generate(self, chats: Sequence[Chat], sampling: Sampling) -> list[Reply | BackendError]:
+    def generate(self, chats: Sequence[Chat], sampling: Sampling | Sequence[Sampling]) -> list[Reply | BackendError]:
         """One reply for each chat, by the first rule that fits; a BackendError where that rule fails or none fits."""
-        return [self._answer(chat, sampling) for chat in chats]
+        return [self._answer(chat, one) for chat, one in zip(chats, sampling_of_each(chats, sampling), strict=True)]
 
     def _answer(self, chat: Chat, sampling: Sampling) -> Reply | BackendError:
         if self.stop_requested():

@@ -34,6 +34,44 @@ class Slot(NamedTuple):
         return None
 
 
+class Forced(NamedTuple):
+    """The verdict slot as the very beginning of a reply: what is read up to the label, and the labels from there on."""
+
+    start: tuple[int, ...]
+    slot: Slot
+
+    def readings(self) -> list[tuple[int, ...]]:
+        """The beginnings of replies whose next token's logits tell the labels' probabilities; mostly a single one."""
+        labels = list(map(tuple, self.slot.labels.values()))
+        if self.slot.single is not None:
+            return [self.start + labels[0][: self.slot.single]]
+        return sorted({self.start + label[:count] for label in labels for count in range(len(label))})
+
+    def probabilities(self, logs: "Mapping[tuple[int, ...], torch.Tensor]") -> "Mapping[str, float]":
+        """Over the menu, from log-probabilities float [vocabulary] after each of the readings."""
+        if self.slot.single is not None:
+            (after,) = logs.values()
+            return _normalised(
+                self.slot, [float(after[label[self.slot.single]]) for label in self.slot.labels.values()]
+            )
+        scores = [
+            sum(float(logs[(*self.start, *label[:count])][token]) for count, token in enumerate(label))
+            for label in self.slot.labels.values()
+        ]
+        return _normalised(self.slot, scores)
+
+
+def force_slot(tokenizer: Any, slot: str, menu: "Sequence[str]") -> Forced | None:
+    """A reply that begins with the slot, in the tokens that it is trained with; None without a slot or a menu."""
+    if not slot or len(menu) < 2:
+        return None
+    replies = [slot + label + closing(slot) for label in menu]
+    whole = tokenizer(replies, add_special_tokens=False, split_special_tokens=True)["input_ids"]
+    shared = next(place for place, tokens in enumerate(zip(*whole, strict=False)) if len(set(tokens)) > 1)
+    rest = {label: tokens[shared:] for label, tokens in zip(menu, whole, strict=True)}
+    return Forced(tuple(whole[0][:shared]), Slot(shared, rest))
+
+
 def find_slot(tokenizer: Any, tokens: "Sequence[int]", slot: str, menu: "Sequence[str]") -> Slot | None:
     """The last slot of a reply outside its reasoning; None when it has none, or when its tokens cannot be told apart.
 
@@ -48,9 +86,9 @@ def find_slot(tokenizer: Any, tokens: "Sequence[int]", slot: str, menu: "Sequenc
     before = _decode(tokenizer, tokens[:kept])
     if not text.startswith(before):  # a character split over tokens right before the slot
         return None
-    stem, closing = text[len(before) : end], _closing(slot)
+    stem, ending = text[len(before) : end], closing(slot)
     labels = {
-        label: tokenizer(stem + label + closing, add_special_tokens=False, split_special_tokens=True)["input_ids"]
+        label: tokenizer(stem + label + ending, add_special_tokens=False, split_special_tokens=True)["input_ids"]
         for label in menu
     }
     found = Slot(kept, labels)
@@ -99,13 +137,13 @@ def _slot_end(text: str, slot: str) -> int | None:
     """
     visible = HIDDEN.sub(lambda block: "\0" * len(block[0]), text)
     opened = re.escape(slot) + r"\s*"
-    for pattern in (f"{opened}(?=[^<]*{re.escape(_closing(slot))})", opened):
+    for pattern in (f"{opened}(?=[^<]*{re.escape(closing(slot))})", opened):
         if found := list(re.finditer(pattern, visible, re.IGNORECASE)):
             return found[-1].end()
     return None
 
 
-def _closing(slot: str) -> str:
+def closing(slot: str) -> str:
     """ "<score>" -> "</score>"."""
     return slot.replace("<", "</", 1)
 

@@ -1,40 +1,96 @@
-"""A video's tensors and features, made once for all chats about it."""
+"""A video's tensors and features, made once for all chats about the same frames, within a number of bytes."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+import hashlib
+from collections import OrderedDict
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
-from workbench.backends.base import Chat
 from workbench.backends.encoding import VideoInputs, video_inputs
 from workbench.video.frames import Frames
 
+CACHE_BYTES = 2 << 30
+
+_keys: "WeakKeyDictionary[Frames, bytes]" = WeakKeyDictionary()
+
+
+def frames_key(frames: Frames) -> bytes:
+    """Identity of what a model is shown: pictures and times, whatever file they are from. Hashed once an object."""
+    if frames not in _keys:
+        digest = hashlib.sha256(repr((frames.images.shape, frames.seconds, frames.indices)).encode())
+        digest.update(frames.images.data if frames.images.flags.c_contiguous else frames.images.tobytes())
+        _keys[frames] = digest.digest()
+    return _keys[frames]
+
+
+class _Entry(NamedTuple):
+    value: Any
+    bytes: int
+
 
 class VideoCache:
-    """What the processor and the vision tower make of each distinct Frames object, once for all chats about it."""
+    """What a processor and its vision tower make of frames. The least recently used goes first when it is too much."""
 
-    def __init__(self, model: Any, processor: Any):
+    def __init__(self, model: Any, processor: Any, limit: int = CACHE_BYTES):
+        self.limit = limit
         self._model, self._processor = model, processor
-        self._inputs: dict[int, VideoInputs] = {}
-        self._features: dict[int, Any] = {}
+        self._held: OrderedDict[tuple[str, bytes], _Entry] = OrderedDict()
+
+    @property
+    def bytes(self) -> int:
+        """Held at the moment."""
+        return sum(entry.bytes for entry in self._held.values())
+
+    def is_of(self, model: Any) -> bool:
+        """Whether these are that model's features."""
+        return self._model is model
 
     def inputs(self, frames: Frames) -> VideoInputs:
-        if id(frames) not in self._inputs:
-            self._inputs[id(frames)] = video_inputs(self._processor, frames)
-        return self._inputs[id(frames)]
+        """As the processor gives them; without the pixels where the features are there already."""
+        return self._get("inputs", frames) or self._keep("inputs", frames, video_inputs(self._processor, frames))
 
     def features(self, frames: Frames) -> Mapping[str, Any]:
+        """What forward takes for a video."""
         from workbench.backends.decoding import to_model, vision_features
 
-        if id(frames) not in self._features:
-            tensors = to_model(self._model, self.inputs(frames).tensors)
-            self._features[id(frames)] = vision_features(self._model, tensors)
-        return self._features[id(frames)]
-
-    def keep_only(self, chats: Sequence[Chat]) -> None:
-        """Forget the videos that none of these chats is about."""
-        wanted = {id(chat.frames) for chat in chats}
-        for known in (self._inputs, self._features):
-            for key in set(known) - wanted:
-                del known[key]
+        if (known := self._get("features", frames)) is not None:
+            return known
+        inputs = self.inputs(frames)
+        if len(without_pixels(inputs).tensors) == len(inputs.tensors):  # the features were there, and had to go
+            inputs = video_inputs(self._processor, frames)
+        made = vision_features(self._model, to_model(self._model, inputs.tensors))
+        self._keep("inputs", frames, without_pixels(inputs))
+        return self._keep("features", frames, made)
 
     def clear(self) -> None:
-        self.keep_only([])
+        """Forget all."""
+        self._held.clear()
+
+    def _get(self, kind: str, frames: Frames) -> Any:
+        key = (kind, frames_key(frames))
+        if key not in self._held:
+            return None
+        self._held.move_to_end(key)
+        return self._held[key].value
+
+    def _keep(self, kind: str, frames: Frames, value: Any) -> Any:
+        key = (kind, frames_key(frames))
+        self._held.pop(key, None)
+        self._held[key] = _Entry(value, _bytes(value))
+        while len(self._held) > 1 and self.bytes > self.limit:
+            self._held.popitem(last=False)
+        return value
+
+
+def without_pixels(inputs: VideoInputs) -> VideoInputs:
+    """What a prompt is written from: the grid, but none of the pictures."""
+    return inputs._replace(tensors={name: one for name, one in inputs.tensors.items() if not one.is_floating_point()})
+
+
+def _bytes(value: Any) -> int:
+    """Memory of all tensors in nested mappings, sequences and model outputs."""
+    if hasattr(value, "nbytes"):
+        return value.nbytes
+    if isinstance(value, Mapping):
+        return sum(map(_bytes, value.values()))
+    return sum(map(_bytes, value)) if isinstance(value, (list, tuple)) else 0

@@ -1,0 +1,52 @@
+"""The rows of a fine-tuning and of its validation, read from folders by a recipe and the options about rows."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from training.recipes import DataOptions, Recipe
+from training.sources import TRAIN, VALIDATION, LeftOut, read_folders, split_folders
+from training.tasks import Task, make_tasks, task_counts, tasks_hash
+from workbench.errors import InputError
+
+
+class Data(NamedTuple):
+    """The rows of a fine-tuning, and what was left out of them."""
+
+    train: list[Task]
+    validation: list[Task]
+    left_out: LeftOut
+    world: bool  # made in the procedural world
+
+    def record(self) -> dict[str, Any]:
+        """What run.json keeps: a hash and counts of both sets."""
+        sets = {TRAIN: self.train, VALIDATION: self.validation}
+        return {name: {"sha256": tasks_hash(tasks), **task_counts(tasks)} for name, tasks in sets.items()}
+
+
+def read_data(folders: Sequence[Path], recipe: Recipe, options: DataOptions, validation: Sequence[Path] = ()) -> Data:
+    """The rows of datasets, runs or worlds. The validation set is that of the datasets, or of the folders given for it.
+
+    Raises InputError where a prompt of the recipe's mix has no rows, and for a video that is in both sets.
+    """
+    left_out = LeftOut()
+    train_folders = split_folders(folders, TRAIN)
+    held_out = split_folders(validation, TRAIN) or split_folders(folders, VALIDATION)
+    examples = read_folders(train_folders, options, left_out)
+    tasks = make_tasks(examples, recipe.mix, recipe.share, options, recipe.seed, left_out)
+    unseen = read_folders(held_out, options, LeftOut())
+    checked = _validation_tasks(unseen, recipe, options) if unseen else []
+    both = {task.video for task in tasks} & {task.video for task in checked}
+    if both:
+        raise InputError(f"validation: got {len(both)} videos that are trained on too, expected none; split by video.")
+    world = any((folder / "world.json").is_file() for folder in train_folders)
+    return Data(tasks, checked, left_out, world)
+
+
+def _validation_tasks(examples: Sequence[Any], recipe: Recipe, options: DataOptions) -> list[Task]:
+    """As many rows of the same mix as the recipe evaluates on, in the order of the data; pairs as they stand."""
+    plain = DataOptions(
+        options.judges, swap=False, reference_share=options.reference_share, negatives=options.negatives
+    )
+    tasks = make_tasks(examples, recipe.mix, 1.0, plain, recipe.seed, LeftOut())
+    return tasks[:: max(1, -(-len(tasks) // recipe.eval_rows))]

@@ -1,0 +1,112 @@
+"""A training while it runs, as HTML: how it stands, and its checkpoints with what was measured at them."""
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from training.provenance import base_of
+from training.runs import Checkpoint, TrainingRun, checkpoints, read_run
+from workbench.errors import InputError
+from workbench.jobs import Job
+from workbench.page.run_status import status_card
+
+PHASES = {
+    "data": "making its data",
+    "loading": "loading the model",
+    "features": "encoding the videos",
+    "training": "training",
+    "done": "finished",
+}
+
+
+def training_card(job: Job, run: TrainingRun) -> str:
+    """How a training stands: its phase, steps done, the last losses and the pace."""
+    status = job.status
+    done, total = status.get("done", 0), status.get("total", 0)
+    unit = "videos" if status.get("phase") == "features" else "steps"
+    said = f"{done:,} of {total:,} {unit}" if total else "not a step yet"
+    phase = PHASES.get(str(status.get("phase")), str(status.get("phase") or ""))
+    if phase and job.alive and status.get("phase") != "done":
+        said = f"{phase}: {said}"
+    return status_card(job, said, _last_figures(run.metrics), "Steps done")
+
+
+def _last_figures(metrics: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """The last value of what a reader looks at first."""
+    last: dict[str, Any] = {}
+    for line in metrics:
+        last |= line
+    words = {"loss": "training loss", "validation_loss": "validation loss", "tokens_per_second": "tokens a second"}
+    found = {said: f"{last[name]:,.4g}" for name, said in words.items() if isinstance(last.get(name), (int, float))}
+    seconds = last.get("seconds")
+    return found | ({"spent in this stage": _minutes(seconds)} if isinstance(seconds, (int, float)) else {})
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:,.0f} min"
+
+
+def run_at(folder: Path) -> TrainingRun:
+    """The run as far as it can be read: its metrics, even where the rest is broken."""
+    try:
+        return read_run(folder)
+    except InputError:
+        return TrainingRun(folder, {}, [], {})
+
+
+# -- checkpoints
+
+
+def checkpoint_table(run: TrainingRun) -> str:
+    """The checkpoints of a run, each with the losses logged at its step; the lowest validation loss is marked."""
+    found = checkpoints(run.folder)
+    if not found:
+        return '<p class="vj-sub">No checkpoint yet. The first one is written when its step comes, or the run ends.</p>'
+    losses = {each.name: _losses_at(run, each) for each in found}
+    measured = [loss["validation_loss"] for loss in losses.values() if "validation_loss" in loss]
+    rows = "".join(_row(each, losses[each.name], min(measured, default=None)) for each in found)
+    head = "".join(f"<th>{words}</th>" for words in ("checkpoint", "step", "training loss", "validation loss"))
+    return f'<div class="vj-table"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
+
+
+def _losses_at(run: TrainingRun, checkpoint: Checkpoint) -> dict[str, float]:
+    """Losses of the lines with the checkpoint's step; of the last line of its stage, for a stage's own folder."""
+    if checkpoint.step is not None:
+        lines = [line for line in run.metrics if line.get("step") == checkpoint.step]
+    else:
+        lines = [line for line in run.metrics if line.get("stage") == checkpoint.name]
+        lines = lines or (_finished(run) if checkpoint.final else [])
+    names = ("loss", "validation_loss")
+    return {name: float(line[name]) for line in lines for name in names if isinstance(line.get(name), (int, float))}
+
+
+def _finished(run: TrainingRun) -> Sequence[Mapping[str, Any]]:
+    """The lines of the step that the finished model was taken from, as its summary tells; else the last ones."""
+    from workbench.jobs import find
+
+    step = find(run.folder).status.get("step")
+    return [line for line in run.metrics if line.get("step") == step] if step is not None else run.metrics[-2:]
+
+
+def _row(checkpoint: Checkpoint, losses: Mapping[str, float], best: float | None) -> str:
+    values = [f"{losses[name]:.4g}" if name in losses else "–" for name in ("loss", "validation_loss")]
+    if best is not None and losses.get("validation_loss") == best:
+        values[1] += ' <span class="vj-chip vj-none">lowest</span>'
+    step = f"{checkpoint.step:,}" if checkpoint.step is not None else "–"
+    kind = " (adapter)" if checkpoint.adapter else ""
+    name = f"{escape(checkpoint.name)}{kind}"
+    return f'<tr><th scope="row">{name}</th><td>{step}</td><td>{values[0]}</td><td>{values[1]}</td></tr>'
+
+
+def judge_spec(run: TrainingRun, name: str) -> str:
+    """What the Judge tab is to be given for a checkpoint. Raises InputError for one that is not there any more."""
+    checkpoint = next((each for each in checkpoints(run.folder) if each.name == name), None)
+    if checkpoint is None:
+        raise InputError(f"checkpoint: {name!r} is not there any more; choose another.")
+    if not checkpoint.adapter:
+        return str(checkpoint.folder)
+    base = run.config.get("recipe", {}).get("base") or base_of(checkpoint, run).name
+    if not base:
+        raise InputError(f"checkpoint: the adapter {name!r} does not name its base, so it cannot be loaded.")
+    return f"hf:{base}+{checkpoint.folder}"
