@@ -219,14 +219,14 @@ def test_what_can_be_seen_of_a_scene(learner, world):
 def test_a_step_has_as_many_packs_of_each_task_as_the_mix_says(world, learner):
     import random
 
-    from training.stages import draw_loads, task_of
+    from training.stages import COMPARISONS, draw_loads, task_of
 
     clips, mix = learner.clips(world), {"look": 2, "claims": 1, "compare": 1, "pairwise_reasoning": 1}
     tasks = {name: task_of(name, learner, world, clips, rows=4) for name in mix}
     loads = draw_loads(tasks, mix, world.videos, random.Random(0))
     told = [load.task for load in loads]
     assert told.count("look") == 2 and told.count("pairwise_reasoning") == 1  # one pack each, of several rows
-    assert 1 <= told.count("claims") <= 4 and told.count("compare") == 4  # rows without a video stand alone
+    assert told.count("claims") == 1 and told.count("compare") == COMPARISONS  # rows without a video stand alone
     pairs = next(load.packed for load in loads if load.task == "pairwise_reasoning")
     assert int(pairs.branches.max()) % 2 == 0  # each in both orders
 

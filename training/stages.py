@@ -34,7 +34,7 @@ from workbench.prompts import Prompt, load_prompt
 
 FEATURE_VIDEOS = 32  # videos that go through the frozen tower at a time
 REFERENCE_SHARE = 0.1  # of the judging packs show the reference answer
-SIGHTS = 4  # things to look at in one video
+SIGHTS, COMPARISONS = 2, 3  # things to look at in one video; made-up comparisons at a time
 
 
 class Learner(NamedTuple):
@@ -158,7 +158,11 @@ def _by_task(batch: Sequence[Load], targets: Any, mix: Mapping[str, float]) -> t
 
 
 def task_of(name: str, learner: Learner, world: World, clips: Mapping[str, Clip], rows: int) -> Task:
-    """A drill, or judging by the prompt of that name; each gives up to `rows` rows about a video."""
+    """A drill, or judging by the prompt of that name, of up to `rows` rows about a video.
+
+    Few rows a pack, of many videos a step: with five responses each about three videos, a judge did not find in 25,000
+    rows how to read a colour out of a response, which it finds in 2,000 rows about as many videos.
+    """
     processor, rule = learner.processor, learner.rule
     if name == "look":
         seen = {video: sights(facts) for video, facts in world.facts.items()}
@@ -168,11 +172,11 @@ def task_of(name: str, learner: Learner, world: World, clips: Mapping[str, Clip]
         ]
     if name == "claims":
         return lambda rng, video: [
-            encode_claims(processor, rule, each) for each in _set_of(world, video, "pointwise", rows, rng)
+            encode_claims(processor, rule, each) for each in _set_of(world, video, "pointwise", 1, rng)
         ]
     if name == "compare":
         values = fact_values(chain.from_iterable(world.examples.values()))
-        return lambda rng, video: [encode_comparison(processor, rule, values, rng) for _ in range(rows)]
+        return lambda rng, video: [encode_comparison(processor, rule, values, rng) for _ in range(COMPARISONS)]
     prompts = [load_prompt(name, reference=shown) for shown in (False, True)]
     return partial(_judge_rows, learner, world, clips, prompts, rows)
 
@@ -233,7 +237,15 @@ def _ahead(make: Callable[[int], list[Load]], steps: int) -> Callable[[int], lis
     def get(step: int) -> list[Load]:
         nonlocal waiting
         if waiting is None:
-            waiting = iter(DataLoader(_Steps(make), batch_size=None, sampler=range(step, steps), num_workers=1))
+            waiting = iter(
+                DataLoader(
+                    _Steps(make),
+                    batch_size=None,
+                    sampler=range(step, steps),
+                    num_workers=1,
+                    multiprocessing_context="fork",
+                )
+            )
         return next(waiting)
 
     return get
