@@ -225,7 +225,8 @@ def pairs(tmp_path_factory):
 
 
 def run(pairs, base, out, *, lora=True, beta=0.1, **changes):
-    from training.dpo_run import DpoOptions, run_dpo
+    from training.dpo import DpoOptions
+    from training.dpo_run import run_dpo
 
     changes = {"lr": 3e-3, "epochs": 4, "batch": 2, "accumulation": 1, "checkpointing": False, **changes}
     options = DpoOptions(beta=beta, validation=0.25)
@@ -312,10 +313,10 @@ def test_full_tuning_has_the_same_reference_and_learns(pairs, qwen25_checkpoint,
 def test_a_killed_training_goes_on_with_the_losses_it_would_have_had(
     pairs, qwen25_checkpoint, trained, tmp_path, monkeypatch
 ):
-    from training import dpo_run
+    from training import dpo_feed
 
     whole, _ = lines_of(trained)
-    first, calls = dpo_run.preference_loss, []
+    first, calls = dpo_feed.preference_loss, []
 
     def dies(*args):
         calls.append(args)
@@ -323,10 +324,10 @@ def test_a_killed_training_goes_on_with_the_losses_it_would_have_had(
             raise RuntimeError("killed")
         return first(*args)
 
-    monkeypatch.setattr(dpo_run, "preference_loss", dies)
+    monkeypatch.setattr(dpo_feed, "preference_loss", dies)
     with pytest.raises(RuntimeError, match="killed"):
         run(pairs, qwen25_checkpoint, tmp_path / "run", save_every=2)
-    monkeypatch.setattr(dpo_run, "preference_loss", first)
+    monkeypatch.setattr(dpo_feed, "preference_loss", first)
     reference = (tmp_path / "run" / "reference-0.jsonl").read_text()
     run(pairs, qwen25_checkpoint, tmp_path / "run", save_every=2)
     again, _ = lines_of(tmp_path / "run")
