@@ -334,3 +334,21 @@ def test_a_killed_training_goes_on_with_the_losses_it_would_have_had(
     assert [line["step"] for line in again] == [line["step"] for line in whole]
     assert [line["loss"] for line in again] == pytest.approx([line["loss"] for line in whole], rel=1e-5)
     assert (tmp_path / "run" / "reference-0.jsonl").read_text() == reference  # computed once
+
+
+def test_from_the_command_line_of_judging_to_pairs(pairs, tmp_path, capsys):
+    """Samples of a scripted judge over the items of a folder, by the very commands of docs/preference.md."""
+    from workbench.__main__ import main as workbench
+
+    labels = pairs.parent / "labels"
+    rules = tmp_path / "judge.yaml"
+    rules.write_text(json.dumps({"rules": [{"reply": [GOOD, BAD, "no verdict", GOOD]}]}))
+    spec = ["--judge", f"scripted:{rules}", "--samples", "4", "--temperature", "1"]
+    workbench(["judge", "--items", str(labels / "items.jsonl"), *spec, "--out", str(tmp_path / "samples")])
+    out = tmp_path / "pairs"
+    assert main(["preferences", str(tmp_path / "samples"), "--labels", str(labels), "--out", str(out)]) == 0
+    record = json.loads((out / "preferences.json").read_text())
+    assert (record["pairs"], record["requests"]) == (4, 4)
+    assert record["samples"] == {"scored": 12, "unparsed": 4} and record["left_out"] == {}
+    assert (record["chosen"], record["rejected"]) == ({"4": 4}, {"2": 4})
+    assert record["view"] == "video" and record["sampling"]["temperature"] == 1
