@@ -8,6 +8,7 @@ import gradio as gr
 
 from training.curves import curve_figure, curves, figure_names
 from training.live import checkpoint_table, judge_spec, run_at, training_card
+from training.push import token_found
 from training.push_form import FOLDER, dry_run, push_card, start_push
 from training.run_form import resume_training, start_training, training_jobs
 from training.runs import TrainingRun, checkpoints
@@ -109,7 +110,8 @@ def _wire_watch(watch: Watch, results: Results, runs: Path, tab: gr.Tab) -> dict
             given[watch.run] = with_runs(runs, name)
         there = (name, len(run.metrics), figure_name, [each.name for each in checkpoints(folder)])
         if there != seen:
-            given |= with_curves(watch, run, figure_name) | with_checkpoints(results, run, checkpoint)
+            same = seen is not None and seen[0] == name
+            given |= with_curves(watch, run, figure_name) | with_checkpoints(results, run, checkpoint if same else None)
             given[watch.seen] = there
         return given
 
@@ -178,7 +180,7 @@ def _wire_results(watch: Watch, results: Results, runs: Path, judge_tab: JudgeTa
         except WorkbenchError as error:
             return {results.plan: error_note(error), results.push: gr.update(visible=False)}
         words = "Push it, for everyone to see" if values[2] == "public" else "Push it, private"
-        return {results.plan: shown, results.push: gr.update(visible=True, value=words)}
+        return {results.plan: shown, results.push: gr.update(visible=token_found(), value=words)}
 
     outputs = [results.try_message, judge_tab.judge, judge_tab.tabs]
     results.try_it.click(hand_over, [watch.run, results.checkpoint], outputs, **QUIET)
