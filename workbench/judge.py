@@ -17,6 +17,7 @@ from workbench.prompts import Prompt, form_for, render
 from workbench.replies import ReplyForm, Unparsed, Verdict, read_reply
 from workbench.schema import Choice, Item, Judgment, Sampling, VideoPolicy, View, content_id
 from workbench.video import Frames, VideoLimits, sample_frames
+from workbench.video.arrange import FrameOrder, arranged
 
 Orders = Literal["both", "given"]
 PairOutcome = Literal["A", "B", "tie", "inconsistent"]
@@ -45,6 +46,7 @@ class JudgePlan(NamedTuple):
     samples: int
     orders: Orders
     limits: VideoLimits | None
+    frame_order: FrameOrder = "filmed"
 
 
 def plan_judging(
@@ -57,15 +59,18 @@ def plan_judging(
     orders: Orders = "both",
     view: View | None = None,
     limits: VideoLimits | None = None,
+    frame_order: FrameOrder = "filmed",
 ) -> JudgePlan:
     """Settles what was left open with the judge's own defaults, and refuses what the judge says it cannot do.
+
+    Frames in another order than `filmed` are a control: the seed of `sampling` shuffles them.
 
     Raises InputError when the checkpoint declares that it was not made for this prompt, scale or number of frames.
     """
     if samples < 1:
         raise InputError(f"samples: got {samples}, expected at least 1.")
     plan = JudgePlan(backend, prompt, sampling or backend.sampling, policy or backend.video_policy,
-                     view or backend.view, samples, orders, limits)  # fmt: skip
+                     view or backend.view, samples, orders, limits, frame_order)  # fmt: skip
     check_declared(backend.name, backend.declared, prompt, plan.policy, plan.view)
     return plan
 
@@ -102,6 +107,8 @@ def requests_for(item: Item, plan: JudgePlan) -> Iterator[Request]:
             "view": plan.view,
             "order": list(order),
         }
+        if video and plan.frame_order != "filmed":
+            settings["frame_order"] = plan.frame_order
         for sample in range(plan.samples):
             blank = Judgment(item=item.id, judge=plan.backend.name, prompt=plan.prompt.id, status="skipped",
                              settings=settings, sample=sample)  # fmt: skip
@@ -131,7 +138,7 @@ def judge_items(
         done: keys of judgments not to ask for again (`Run.done_keys()`).
         batch_size: requests handed to the backend at a time.
         on_stage: told what is going on ("decoding clip.mp4", "judging 8 requests"), for progress.
-        settings: sampling, policy, samples, orders, view, limits, as `plan_judging` takes them.
+        settings: sampling, policy, samples, orders, view, limits, frame_order, as `plan_judging` takes them.
 
     A video that cannot be read and a failure of the backend become judgments with status "failed" and the error.
     Raises InputError for a request that the judge declares it was not made for.
@@ -174,6 +181,7 @@ def _chats(groups: Iterable[list[Request]], plan: JudgePlan, on_stage) -> Iterat
             try:
                 started = time.perf_counter()
                 frames = _load_frames([request.item for request in group], plan, on_stage)
+                frames = arranged(frames, plan.frame_order, plan.sampling.seed)
                 seconds = (time.perf_counter() - started) / len(group)
             except VideoError as error:
                 yield from ((request, _unanswered(request, "failed", str(error))) for request in group)
