@@ -17,7 +17,7 @@ from training.live import checkpoint_table, judge_spec, run_at, training_card
 from training.presets import EMBEDDED
 from training.push_form import PushForm, dry_run, push_command
 from training.run_form import TrainForm, about_preset, shown_command, start_training, train_command, training_jobs
-from training.tab import with_runs
+from training.tab import was_picked, with_runs
 from training.tab_panels import read_push_form, read_train_form
 from workbench.errors import InputError
 from workbench.jobs import Job, find
@@ -166,6 +166,13 @@ def test_checkpoints_are_listed_with_what_was_measured_at_them(runs):
     assert len(rows) == 3 and "1.75" in rows[0] and "lowest" in rows[0] and "1.8" in rows[1] and "lowest" not in rows[1]
     assert "1.75" in rows[2]  # the final one was taken from step 2
     assert "No checkpoint yet" in checkpoint_table(run_at(runs))
+
+
+def test_the_last_checkpoint_is_followed_and_a_picked_one_stays():
+    seen = ("tuned", 9, "loss", ["step-2", "step-3"])
+    assert was_picked("step-2", "tuned", seen)
+    assert not was_picked("step-3", "tuned", seen)
+    assert not was_picked("step-2", "other", seen) and not was_picked("step-2", "tuned", None)
 
 
 def test_a_checkpoint_is_handed_over_as_a_judge(runs, tmp_path):

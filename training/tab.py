@@ -110,8 +110,8 @@ def _wire_watch(watch: Watch, results: Results, runs: Path, tab: gr.Tab) -> dict
             given[watch.run] = with_runs(runs, name)
         there = (name, len(run.metrics), figure_name, [each.name for each in checkpoints(folder)])
         if there != seen:
-            same = seen is not None and seen[0] == name
-            given |= with_curves(watch, run, figure_name) | with_checkpoints(results, run, checkpoint if same else None)
+            kept = checkpoint if was_picked(checkpoint, name, seen) else None
+            given |= with_curves(watch, run, figure_name) | with_checkpoints(results, run, kept)
             given[watch.seen] = there
         return given
 
@@ -138,6 +138,11 @@ def _wire_watch(watch: Watch, results: Results, runs: Path, tab: gr.Tab) -> dict
         button.click(partial(act, action), watch.run, watch.message, **WAITS).then(**asked)
     results.push.click(partial(_push, runs), [watch.run, *results.push_inputs], results.plan, **QUIET).then(**asked)
     return asked
+
+
+def was_picked(checkpoint: str | None, name: str, seen: tuple | None) -> bool:
+    """Whether a reader picked the checkpoint in this very run; the last one that there was follows to the new last."""
+    return seen is not None and seen[0] == name and seen[3][-1:] != [checkpoint]
 
 
 def with_curves(watch: Watch, run: TrainingRun, name: str | None) -> dict:
