@@ -6,9 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from analysis.estimate import (
-    DRAWS,
     Estimate,
-    cluster_counts,
     numbered,
     resampled_sums,
     weight_chunks,
@@ -18,6 +16,8 @@ from analysis.pairs import PairRow
 from workbench.schema import Choice
 
 INITIAL, SCALE, K = 1000.0, 400.0, 4.0  # of Elo; Bradley-Terry strengths are shown on the same scale
+ITERATIONS = 2_000
+SHARE = {"A": 1.0, "tie": 0.5, "B": 0.0}  # of a win, for who was named first
 ELO_DRAWS = 200  # each plays all games again, in an order of its own
 UNCONNECTED = "some group of competitors never lost to the others: no finite strength"
 
@@ -74,59 +74,88 @@ def standings(games: Sequence[Game], left_out: int = 0, seed: int = 0) -> list[S
 
 
 def _bradley_terry(games: Sequence[Game], names: list[str], clusters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Strengths [names] and their draws [draws, names]. Games of one kind are counted, not listed."""
-    kinds = list(dict.fromkeys(game[:3] for game in games))
-    place = {kind: number for number, kind in enumerate(kinds)}
-    rows = cluster_counts(np.array([place[game[:3]] for game in games]), clusters, len(kinds))
-    drawn = [_strengths(kinds, names, counts) for counts in resampled_sums(rows)] if len(rows) > 1 else []
-    return _strengths(kinds, names, rows.sum(0)), np.array(drawn).reshape(-1, len(names))
-
-
-def _strengths(kinds: list[tuple], names: list[str], counts: np.ndarray) -> np.ndarray:
-    """1000 + 400 log10 of the strength, the mean being 1000; NaN where the games do not determine them (Ford 1957)."""
+    """Strengths [names] by evalica, NaN where the games do not determine them, and their draws [draws, names]."""
     import evalica
 
-    kept = [number for number, count in enumerate(counts) if count > 0]
-    if not _connected([kinds[number] for number in kept], names):
-        return np.full(len(names), np.nan)
-    first, second, outcomes = zip(*(kinds[number] for number in kept), strict=True)
-    found = evalica.bradley_terry(first, second, [_winner(outcome) for outcome in outcomes],
-                                  weights=[float(counts[number]) for number in kept])  # fmt: skip
+    size = len(names)
+    rows = _won(games, names, clusters)
+    draws = strengths(resampled_sums(rows).reshape(-1, size, size))
+    if not _determined(rows.sum(0).reshape(1, size, size))[0]:
+        return np.full(size, np.nan), draws
+    first, second, outcomes, _ = zip(*games, strict=True)
+    found = evalica.bradley_terry(first, second, [_winner(outcome) for outcome in outcomes])
     logs = np.log10(np.array([found.scores[name] for name in names]))
-    return INITIAL + SCALE * (logs - logs.mean())
+    return INITIAL + SCALE * (logs - logs.mean()), draws
 
 
-def _connected(kinds: list[tuple], names: list[str]) -> bool:
-    """Whether everybody, by way of others, has won (or half won) against everybody."""
-    from scipy.sparse.csgraph import connected_components
+def _won(games: Sequence[Game], names: list[str], clusters: np.ndarray) -> np.ndarray:
+    """Who won how often against whom in each video, a tie half a win for both: [videos, names * names]."""
+    place, size = {name: number for number, name in enumerate(names)}, len(names)
+    first = np.array([place[game.first] for game in games])
+    second = np.array([place[game.second] for game in games])
+    won, videos = np.array([SHARE[game.outcome] for game in games]), int(clusters.max()) + 1
+    cells = np.concatenate([first * size + second, second * size + first]) + np.tile(clusters, 2) * size**2
+    return np.bincount(cells, np.concatenate([won, 1 - won]), videos * size**2).reshape(videos, -1)
 
-    place = {name: number for number, name in enumerate(names)}
-    won = np.zeros((len(names), len(names)))
-    for first, second, outcome in kinds:
-        if outcome != "B":
-            won[place[first], place[second]] = 1
-        if outcome != "A":
-            won[place[second], place[first]] = 1
-    return connected_components(won, connection="strong")[0] == 1
+
+def strengths(won: np.ndarray) -> np.ndarray:
+    """Bradley-Terry ratings [draws, names] of wins [draws, names, names]: 1000 + 400 log10, the mean being 1000.
+
+    The fixed point that evalica iterates to (Newman 2023), for all draws at once; NaN where there is none (Ford 1957).
+    """
+    determined = _determined(won)
+    some = won[determined]
+    power = np.ones(some.shape[:2])
+    for _ in range(ITERATIONS):
+        together = power[:, :, None] + power[:, None, :]
+        new = (some * (power[:, None, :] / together)).sum(2) / (some.transpose(0, 2, 1) / together).sum(2)
+        new /= np.exp(np.log(new).mean(1, keepdims=True))
+        done = not new.size or np.abs(np.log(new / power)).max() < 1e-7
+        power = new
+        if done:
+            break
+    found = np.full(won.shape[:2], np.nan)
+    found[determined] = INITIAL + SCALE * np.log10(power)
+    return found
+
+
+def _determined(won: np.ndarray) -> np.ndarray:
+    """Whether everybody, by way of others, has won (or half won) against everybody: [draws]."""
+    reached = (won > 0) | np.eye(won.shape[1], dtype=bool)
+    for _ in range(max(1, int(won.shape[1]).bit_length())):
+        reached = (reached.astype(np.float32) @ reached.astype(np.float32)) > 0
+    return reached.all((1, 2))
 
 
 def _elo(games: Sequence[Game], names: list[str], clusters: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Elo [names] of the games in their order, and its draws [draws, names], each in an order of its own."""
-    rng = np.random.default_rng(seed)
-    weights = np.concatenate(list(weight_chunks(int(clusters.max()) + 1, min(ELO_DRAWS, DRAWS))))
-    drawn = []
-    for times in weights.astype(np.int64):
-        played = np.repeat(np.arange(len(games)), times[clusters])
-        drawn.append(_elo_ratings([games[place] for place in rng.permutation(played)], names))
-    return _elo_ratings(games, names), np.array(drawn)
-
-
-def _elo_ratings(games: Sequence[Game], names: list[str]) -> np.ndarray:
+    """Elo [names] by evalica of the games in their order, and its draws [draws, names], each in an order of its own."""
     import evalica
 
     first, second, outcomes, _ = zip(*games, strict=True)
-    found = evalica.elo(first, second, [_winner(outcome) for outcome in outcomes], initial=INITIAL, scale=SCALE, k=K)
-    return np.array([found.scores.get(name, INITIAL) for name in names])
+    found = evalica.elo(first, second, [_winner(o) for o in outcomes], initial=INITIAL, scale=SCALE, k=K)
+    rng = np.random.default_rng(seed)
+    weights = np.concatenate(list(weight_chunks(int(clusters.max()) + 1, ELO_DRAWS))).astype(np.int64)
+    played = [rng.permutation(np.repeat(np.arange(len(games)), times[clusters])) for times in weights]
+    return np.array([found.scores[name] for name in names]), _played_at_once(played, games, names)
+
+
+def _played_at_once(played: Sequence[np.ndarray], games: Sequence[Game], names: list[str]) -> np.ndarray:
+    """Elo [draws, names] of the games of each draw, one game of every draw at a time."""
+    place = {name: number for number, name in enumerate(names)}
+    sides = np.array([[place[game.first], place[game.second]] for game in games])
+    scores = np.array([SHARE[game.outcome] for game in games])
+    order = np.full((len(played), max(map(len, played))), -1)
+    for draw, some in enumerate(played):
+        order[draw, : len(some)] = some
+    ratings, each = np.full((len(played), len(names)), INITIAL), np.arange(len(played))
+    for step in order.T:
+        here = each[step >= 0]
+        first, second = sides[step[here]].T
+        expected = 1 / (1 + 10 ** ((ratings[here, second] - ratings[here, first]) / SCALE))
+        gain = K * (scores[step[here]] - expected)
+        ratings[here, first] += gain
+        ratings[here, second] -= gain
+    return ratings
 
 
 def _winner(outcome: Choice):

@@ -100,15 +100,17 @@ def row_weights(place: np.ndarray) -> Iterator[np.ndarray]:
         yield from (weights[at : at + size][:, place] for at in range(0, len(weights), size))
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=4)
 def _weights(videos: int, draws: int, seed: int) -> np.ndarray:
     return _drawn(np.random.default_rng(seed), videos, draws)
 
 
 def _drawn(rng: np.random.Generator, videos: int, draws: int) -> np.ndarray:
-    weights = np.empty((draws, videos), dtype=np.uint16)
-    for draw in range(draws):
-        weights[draw] = np.bincount(rng.integers(videos, size=videos), minlength=videos)
+    weights, size = np.empty((draws, videos), dtype=np.uint16), max(1, BLOCK // videos)
+    for at in range(0, draws, size):
+        some = min(size, draws - at)
+        drawn = rng.integers(videos, size=(some, videos)) + np.arange(some)[:, None] * videos
+        weights[at : at + some] = np.bincount(drawn.ravel(), minlength=some * videos).reshape(some, videos)
     return weights
 
 

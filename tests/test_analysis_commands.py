@@ -161,6 +161,12 @@ def test_scale(run, tmp_path, capsys):
     assert "Ratings by majority" in capsys.readouterr().out
 
 
+def test_the_benchmark_agrees_with_the_libraries(capsys):
+    assert main(["bench", "--judgments", "300", "--videos", "30", "--judges", "2"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert all(float(line.split()[-1]) < 1e-9 for line in lines[2:4]) and "x " in lines[2]
+
+
 @pytest.mark.parametrize("argv, message", [
     (["agree", "{run}", "--gold", "bob"], "there are: "),
     (["agree", "nowhere"], "not a run folder"),

@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 from sklearn import metrics
 
-from analysis.arena import UNCONNECTED, Game, standings
+from analysis.arena import UNCONNECTED, Game, _played_at_once, _won, standings, strengths
 from analysis.pairs import gold_choices, pair_coverage, pair_rows
 from analysis.point_pairs import point_versus_pair, superiority
 from analysis.preference import by_dimension, preference
@@ -188,6 +188,21 @@ def test_strengths_are_evalicas():
         assert found[one].bradley_terry.value - found["w"].bradley_terry.value == pytest.approx(gap, abs=0.01)
         assert found[one].bradley_terry.low < found[one].bradley_terry.value < found[one].bradley_terry.high
     assert next(iter(found)) == "z" and sum(line.wins + line.ties / 2 for line in found.values()) == len(played)
+
+
+def test_all_draws_at_once_are_what_evalica_says_of_each():
+    names, winners = ["w", "x", "y", "z"], {"A": evalica.Winner.X, "B": evalica.Winner.Y, "tie": evalica.Winner.Draw}
+    several = [games(seed) for seed in range(3)]
+    at_once = strengths(np.stack([_won(played, names, np.zeros(200, int)).reshape(4, 4) for played in several]))
+    order = [np.random.default_rng(seed).permutation(200)[: 200 - 20 * seed] for seed in range(3)]
+    elo_at_once = _played_at_once(order, several[0], names)
+    for draw, played in enumerate(several):
+        columns = [g.first for g in played], [g.second for g in played], [winners[g.outcome] for g in played]
+        logs = np.log10([evalica.bradley_terry(*columns).scores[name] for name in names])
+        assert at_once[draw] == pytest.approx(1000 + 400 * (logs - logs.mean()), abs=0.05)
+        shuffled = [several[0][place] for place in order[draw]]
+        columns = [g.first for g in shuffled], [g.second for g in shuffled], [winners[g.outcome] for g in shuffled]
+        assert elo_at_once[draw] == pytest.approx([evalica.elo(*columns, k=4.0).scores[name] for name in names])
 
 
 def test_who_never_lost_has_no_finite_strength_but_an_elo():

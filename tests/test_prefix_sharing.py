@@ -8,15 +8,16 @@ import torch
 from test_encoding import frames
 from test_local import whole_logits
 
-from workbench.backends import EMBEDDED, cascade, decoding, encoding, pixels, sharing, windows
+from workbench.backends import EMBEDDED, decoding, encoding, partial_attention, pixels, segments, sharing, windows
 from workbench.backends.base import Chat, Reply
-from workbench.backends.cascade import Cascade, Segment
+from workbench.backends.cascade import Cascade
 from workbench.backends.encoding import encode_chat, video_inputs
 from workbench.backends.jobs import fitting, plan_jobs
 from workbench.backends.local import load_local
 from workbench.backends.prefix_tree import Prompt, depth_first, plan_prefixes, shared_length
 from workbench.backends.resources import Clock
 from workbench.backends.sampling import draws_for
+from workbench.backends.segments import Segment
 from workbench.backends.video_cache import VideoCache
 from workbench.errors import BackendError
 from workbench.schema import Sampling
@@ -174,10 +175,13 @@ def test_shared_length():
 
 @pytest.mark.parametrize("new", [1, 3])
 @pytest.mark.parametrize("heads", [(4, 2), (3, 3)])
-def test_attention_in_parts_is_attention(monkeypatch, new, heads):
-    """Paths of unequal depth and length, against softmax over everything a sequence may see, at once."""
-    monkeypatch.setattr(cascade, "LARGE", 20)
-    monkeypatch.setattr(cascade, "MOST_SCORES", 200)  # in chunks
+@pytest.mark.parametrize("chunked", [False, True])
+@pytest.mark.parametrize("regular", [False, True])
+def test_attention_in_parts_is_attention(monkeypatch, new, heads, chunked, regular):
+    """Paths of equal or unequal depth and length, against softmax over everything a sequence may see, at once."""
+    monkeypatch.setattr(segments, "LARGE", 20)
+    if chunked:
+        monkeypatch.setattr(partial_attention, "MOST_SCORES", 200)
     asking, answering = heads
     make = torch.Generator().manual_seed(0)
 
@@ -189,6 +193,8 @@ def test_attention_in_parts_is_attention(monkeypatch, new, heads):
 
     video, other, ask, one, two = (segment(length) for length in (40, 33, 25, 3, 7))
     paths = [(video, ask, one), (video, ask, one), (video, ask, two), (video,), (other, two), (other,)]
+    if regular:
+        paths = [(video, ask, part) for part in (one, two, segment(5)) for _ in range(2)]
     together = Cascade(paths)
     own = [[], []]
     for _ in range(2):  # the second time there are own tokens already

@@ -225,7 +225,8 @@ def pairs(tmp_path_factory):
 
 
 def run(pairs, base, out, *, lora=True, beta=0.1, **changes):
-    from training.dpo_run import DpoOptions, run_dpo
+    from training.dpo import DpoOptions
+    from training.dpo_run import run_dpo
 
     changes = {"lr": 3e-3, "epochs": 4, "batch": 2, "accumulation": 1, "checkpointing": False, **changes}
     options = DpoOptions(beta=beta, validation=0.25)
@@ -312,10 +313,10 @@ def test_full_tuning_has_the_same_reference_and_learns(pairs, qwen25_checkpoint,
 def test_a_killed_training_goes_on_with_the_losses_it_would_have_had(
     pairs, qwen25_checkpoint, trained, tmp_path, monkeypatch
 ):
-    from training import dpo_run
+    from training import dpo_feed
 
     whole, _ = lines_of(trained)
-    first, calls = dpo_run.preference_loss, []
+    first, calls = dpo_feed.preference_loss, []
 
     def dies(*args):
         calls.append(args)
@@ -323,13 +324,31 @@ def test_a_killed_training_goes_on_with_the_losses_it_would_have_had(
             raise RuntimeError("killed")
         return first(*args)
 
-    monkeypatch.setattr(dpo_run, "preference_loss", dies)
+    monkeypatch.setattr(dpo_feed, "preference_loss", dies)
     with pytest.raises(RuntimeError, match="killed"):
         run(pairs, qwen25_checkpoint, tmp_path / "run", save_every=2)
-    monkeypatch.setattr(dpo_run, "preference_loss", first)
+    monkeypatch.setattr(dpo_feed, "preference_loss", first)
     reference = (tmp_path / "run" / "reference-0.jsonl").read_text()
     run(pairs, qwen25_checkpoint, tmp_path / "run", save_every=2)
     again, _ = lines_of(tmp_path / "run")
     assert [line["step"] for line in again] == [line["step"] for line in whole]
     assert [line["loss"] for line in again] == pytest.approx([line["loss"] for line in whole], rel=1e-5)
     assert (tmp_path / "run" / "reference-0.jsonl").read_text() == reference  # computed once
+
+
+def test_from_the_command_line_of_judging_to_pairs(pairs, tmp_path, capsys):
+    """Samples of a scripted judge over the items of a folder, by the very commands of docs/preference.md."""
+    from workbench.__main__ import main as workbench
+
+    labels = pairs.parent / "labels"
+    rules = tmp_path / "judge.yaml"
+    rules.write_text(json.dumps({"rules": [{"reply": [GOOD, BAD, "no verdict", GOOD]}]}))
+    spec = ["--judge", f"scripted:{rules}", "--samples", "4", "--temperature", "1"]
+    workbench(["judge", "--items", str(labels / "items.jsonl"), *spec, "--out", str(tmp_path / "samples")])
+    out = tmp_path / "pairs"
+    assert main(["preferences", str(tmp_path / "samples"), "--labels", str(labels), "--out", str(out)]) == 0
+    record = json.loads((out / "preferences.json").read_text())
+    assert (record["pairs"], record["requests"]) == (4, 4)
+    assert record["samples"] == {"scored": 12, "unparsed": 4} and record["left_out"] == {}
+    assert (record["chosen"], record["rejected"]) == ({"4": 4}, {"2": 4})
+    assert record["view"] == "video" and record["sampling"]["temperature"] == 1

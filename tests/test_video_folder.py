@@ -106,3 +106,17 @@ def test_a_folder_without_pictures_is_refused(tmp_path):
     for task in (probe, sha256_of):
         with pytest.raises(VideoError, match="without pictures"):
             task(tmp_path)
+
+
+def test_a_picture_by_itself_is_a_video_of_one_frame(tmp_path):
+    path = tmp_path / "one.jpg"
+    Image.new("RGB", (80, 60), (200, 30, 30)).save(path)
+    for limits in (None, VideoLimits()):
+        frames = sample_frames(path, VideoPolicy(frames=8), limits=limits)
+        assert frames.images.shape[0] == 1 and frames.seconds == (0.0,) and frames.sha256 == sha256_of(path)
+    assert (probe(path).frame_count, probe(path).container) == (1, "frames")
+    with pytest.raises(VideoError, match="no such file"):
+        sample_frames(tmp_path / "gone.jpg", VideoPolicy(frames=1))
+    (tmp_path / "text.png").write_text("no picture")
+    with pytest.raises(VideoError, match="not a readable picture"):
+        sample_frames(tmp_path / "text.png", VideoPolicy(frames=1))

@@ -67,7 +67,8 @@ def _preferences(arguments: argparse.Namespace) -> int:
 
 def _dpo(arguments: argparse.Namespace) -> int:
     from training.adapters import Lora
-    from training.dpo_run import DpoOptions, run_dpo
+    from training.dpo import DpoOptions
+    from training.dpo_run import run_dpo
 
     _check_base(arguments.base)
     options = DpoOptions(arguments.beta, arguments.smoothing, arguments.validation)

@@ -71,7 +71,7 @@ def curve_figure(found: Sequence[Curve], name: str) -> go.Figure:
                          margin={"l": 8, "r": 12, "t": TITLE_HEIGHT, "b": 74}, showlegend=True,
                          legend={"orientation": "h", "x": 0, "y": 0, "yref": "container", "yanchor": "bottom"})  # fmt: skip
     figure.update_xaxes(title="", nticks=6, automargin=True)
-    figure.update_xaxes(title="step", title_standoff=4, row=len(stages), col=1)
+    figure.update_xaxes(title={"text": "step", "font": {"size": 13}}, title_standoff=4, row=len(stages), col=1)
     figure.update_yaxes(automargin=True, nticks=5, showgrid=True, gridcolor="rgba(120,130,145,0.22)")
     return figure
 

@@ -4,6 +4,7 @@ All replies of one request are branches of one prefix, so a request is one forwa
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
@@ -11,6 +12,25 @@ from torch.nn.functional import logsigmoid
 
 from training.feature_store import Source
 from training.sft import Packed, target_losses
+from workbench.errors import InputError
+
+
+@dataclass(frozen=True)
+class DpoOptions:
+    """What DPO has beside a recipe. beta 0.1 is the paper's default; the rest is ours.
+
+    validation: share of the videos that is held out.
+    """
+
+    beta: float = 0.1
+    smoothing: float = 0.0
+    validation: float = 0.1
+
+    def __post_init__(self):
+        if not self.beta > 0 or not 0 <= self.smoothing < 0.5:
+            raise InputError(
+                f"dpo: got beta {self.beta} and smoothing {self.smoothing}, expected beta > 0 and smoothing in [0, 0.5)."
+            )
 
 
 class Replies(NamedTuple):

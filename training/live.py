@@ -8,7 +8,7 @@ from typing import Any
 from training.provenance import base_of
 from training.runs import Checkpoint, TrainingRun, checkpoints, read_run
 from workbench.errors import InputError
-from workbench.jobs import Job
+from workbench.jobs import Job, find
 from workbench.page.run_status import status_card
 
 PHASES = {
@@ -66,36 +66,29 @@ def checkpoint_table(run: TrainingRun) -> str:
     losses = {each.name: _losses_at(run, each) for each in found}
     measured = [loss["validation_loss"] for loss in losses.values() if "validation_loss" in loss]
     rows = "".join(_row(each, losses[each.name], min(measured, default=None)) for each in found)
-    head = "".join(f"<th>{words}</th>" for words in ("checkpoint", "step", "training loss", "validation loss"))
+    head = "".join(f"<th>{words}</th>" for words in ("checkpoint", "step", "validation loss", "training loss"))
     return f'<div class="vj-table"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
 
 
 def _losses_at(run: TrainingRun, checkpoint: Checkpoint) -> dict[str, float]:
-    """Losses of the lines with the checkpoint's step; of the last line of its stage, for a stage's own folder."""
-    if checkpoint.step is not None:
-        lines = [line for line in run.metrics if line.get("step") == checkpoint.step]
+    """Step and losses of the lines with the checkpoint's step; of the last line of its stage, for a stage's own folder."""
+    step = checkpoint.step
+    if step is None and checkpoint.final:  # the finished model was taken from the step that its status tells
+        step = find(run.folder).status.get("step")
+    if step is not None:
+        lines = [line for line in run.metrics if line.get("step") == step]
     else:
-        lines = [line for line in run.metrics if line.get("stage") == checkpoint.name]
-        lines = lines or (_finished(run) if checkpoint.final else [])
-    names = ("loss", "validation_loss")
+        lines = [line for line in run.metrics if line.get("stage") == checkpoint.name][-1:]
+    names = ("step", "loss", "validation_loss")
     return {name: float(line[name]) for line in lines for name in names if isinstance(line.get(name), (int, float))}
 
 
-def _finished(run: TrainingRun) -> Sequence[Mapping[str, Any]]:
-    """The lines of the step that the finished model was taken from, as its summary tells; else the last ones."""
-    from workbench.jobs import find
-
-    step = find(run.folder).status.get("step")
-    return [line for line in run.metrics if line.get("step") == step] if step is not None else run.metrics[-2:]
-
-
-def _row(checkpoint: Checkpoint, losses: Mapping[str, float], best: float | None) -> str:
-    values = [f"{losses[name]:.4g}" if name in losses else "–" for name in ("loss", "validation_loss")]
-    if best is not None and losses.get("validation_loss") == best:
-        values[1] += ' <span class="vj-chip vj-none">lowest</span>'
-    step = f"{checkpoint.step:,}" if checkpoint.step is not None else "–"
-    kind = " (adapter)" if checkpoint.adapter else ""
-    name = f"{escape(checkpoint.name)}{kind}"
+def _row(checkpoint: Checkpoint, found: Mapping[str, float], best: float | None) -> str:
+    values = [f"{found[name]:.4g}" if name in found else "–" for name in ("validation_loss", "loss")]
+    if best is not None and found.get("validation_loss") == best:
+        values[0] += ' <span class="vj-chip vj-none">lowest</span>'
+    step = f"{found['step']:,.0f}" if "step" in found else "–"
+    name = escape(checkpoint.folder.name) + (" (adapter)" if checkpoint.adapter else "")
     return f'<tr><th scope="row">{name}</th><td>{step}</td><td>{values[0]}</td><td>{values[1]}</td></tr>'
 
 

@@ -1,6 +1,7 @@
 """Where a checkpoint comes from, as far as its folders tell: its base, that base's licence, its data, what it is for."""
 
 import re
+import shlex
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -122,7 +123,9 @@ def data_of(run: TrainingRun) -> dict[str, Any]:
     recorded = run.config.get("data")
     if isinstance(recorded, Mapping):
         return dict(recorded)
-    folder = run.folder / "data"
+    words = shlex.split(run.head.get("command", ""))
+    named = words[words.index("--data") + 1 :][:1] if "--data" in words else []
+    folder = Path(*named) if named else run.folder / "data"
     return count_rows(folder) if (folder / "judgments.jsonl").is_file() else {}
 
 

@@ -8,6 +8,7 @@ import gradio as gr
 
 from training.curves import curve_figure, curves, figure_names
 from training.live import checkpoint_table, judge_spec, run_at, training_card
+from training.push import token_found
 from training.push_form import FOLDER, dry_run, push_card, start_push
 from training.run_form import resume_training, start_training, training_jobs
 from training.runs import TrainingRun, checkpoints
@@ -109,7 +110,8 @@ def _wire_watch(watch: Watch, results: Results, runs: Path, tab: gr.Tab) -> dict
             given[watch.run] = with_runs(runs, name)
         there = (name, len(run.metrics), figure_name, [each.name for each in checkpoints(folder)])
         if there != seen:
-            given |= with_curves(watch, run, figure_name) | with_checkpoints(results, run, checkpoint)
+            kept = checkpoint if was_picked(checkpoint, name, seen) else None
+            given |= with_curves(watch, run, figure_name) | with_checkpoints(results, run, kept)
             given[watch.seen] = there
         return given
 
@@ -136,6 +138,11 @@ def _wire_watch(watch: Watch, results: Results, runs: Path, tab: gr.Tab) -> dict
         button.click(partial(act, action), watch.run, watch.message, **WAITS).then(**asked)
     results.push.click(partial(_push, runs), [watch.run, *results.push_inputs], results.plan, **QUIET).then(**asked)
     return asked
+
+
+def was_picked(checkpoint: str | None, name: str, seen: tuple | None) -> bool:
+    """Whether a reader picked the checkpoint in this very run; the last one that there was follows to the new last."""
+    return seen is not None and seen[0] == name and seen[3][-1:] != [checkpoint]
 
 
 def with_curves(watch: Watch, run: TrainingRun, name: str | None) -> dict:
@@ -178,7 +185,7 @@ def _wire_results(watch: Watch, results: Results, runs: Path, judge_tab: JudgeTa
         except WorkbenchError as error:
             return {results.plan: error_note(error), results.push: gr.update(visible=False)}
         words = "Push it, for everyone to see" if values[2] == "public" else "Push it, private"
-        return {results.plan: shown, results.push: gr.update(visible=True, value=words)}
+        return {results.plan: shown, results.push: gr.update(visible=token_found(), value=words)}
 
     outputs = [results.try_message, judge_tab.judge, judge_tab.tabs]
     results.try_it.click(hand_over, [watch.run, results.checkpoint], outputs, **QUIET)

@@ -32,7 +32,6 @@ from workbench.backends.loading import (
     resolve,
 )
 from workbench.backends.positions import RopeRule, rope_rule
-from workbench.backends.probe import probe_logits
 from workbench.errors import BackendError, InputError
 
 TOWER = re.compile(r"model\.(visual|vision_model)\.(?!merger|deepstack_merger_list)")  # names of frozen parameters
@@ -72,6 +71,12 @@ def load_tuning(recipe: Recipe, team: Team) -> Tuning:
             f"{recipe.name}: adapters are trained on one GPU, or with a copy of the model on each; launch without "
             "--config_file training/fsdp2.yaml."
         )
+    if (
+        recipe.tuned == "qlora" and team.device.type != "cuda"
+    ):  # on CPUs bitsandbytes repacks weights for inference alone
+        raise InputError(
+            f"{recipe.name}: 4-bit weights are trained on a CUDA GPU; on this machine take the -lora recipe."
+        )
     if recipe.tuned == "vision and merger" and team.layout == "fsdp2":
         raise InputError(f"{recipe.name}: a vision tower is trained whole on every GPU; launch without FSDP.")
     source = resolve(recipe.base, None)
@@ -83,8 +88,6 @@ def load_tuning(recipe: Recipe, team: Team) -> Tuning:
     model, _ = load_model(source.folder, True, _placement(recipe, team))
     rule = rope_rule(config)
     modality(model)  # refuses families whose packs are untested
-    if recipe.tuned == "qlora":
-        _check_runs(model, processor, rule, team)
     use_branch_attention(model)
     with quiet_transformers():
         model.requires_grad_(False)
@@ -97,17 +100,6 @@ def load_tuning(recipe: Recipe, team: Team) -> Tuning:
         if recipe.checkpointing:
             model.activation_checkpointing_enable({"use_reentrant": False})
     return Tuning(model, adapted, processor, rule, source, config)
-
-
-def _check_runs(model: Any, processor: Any, rule: RopeRule | None, team: Team) -> None:
-    """Raises BackendError where layers in 4 bits load but cannot compute, which depends on device and layer sizes."""
-    try:
-        probe_logits(model, processor, rule)
-    except (RuntimeError, NotImplementedError) as error:
-        raise BackendError(
-            f"4-bit weights do not run for this base on {team.device} ({str(error).splitlines()[0]}); take the -lora "
-            "recipe, or a GPU."
-        ) from error
 
 
 def _placement(recipe: Recipe, team: Team) -> Placement:

@@ -1,4 +1,4 @@
-"""The command line: `python -m workbench judge|show|export|backends|doctor|demo`.
+"""The command line: `python -m workbench judge|show|export|backends|doctor|demo|bench`.
 
 Only parses and calls. What a verb needs is imported when the verb runs, so that `--help` is quick and `doctor` runs on
 a broken installation.
@@ -51,6 +51,7 @@ def parser() -> ArgumentParser:
     verbs.add_parser("doctor", help="what this machine can do, and what stands in the way", allow_abbrev=False)
     demo = verbs.add_parser("demo", help="judge a bundled example", allow_abbrev=False)
     demo.add_argument("--out", metavar="FOLDER", help="where the runs go (default: a new folder in runs/)")
+    _bench_verb(verbs)
     return top
 
 
@@ -106,6 +107,9 @@ def _prompt_options(group: Any) -> None:
                        help="verdicts for each request, alike at temperature 0 (default: %(default)s)")  # fmt: skip
     group.add_argument("--orders", choices=("both", "given"), default="both",
                        help="orders that responses are shown in (default: %(default)s)")  # fmt: skip
+    group.add_argument("--score-only", action="store_true",
+                       help="fast: probabilities of the ratings from one forward pass, no reasons; in a run that has the "
+                       "reasoned verdicts too, how far the two agree is shown")  # fmt: skip
     group.add_argument("--no-video", action="store_true", help="control: the judge is not shown the video")
 
 
@@ -126,6 +130,27 @@ def _sampling_options(group: Any) -> None:
     ):
         words = f"{meaning} (usual: {DEFAULTS[name]})"
         group.add_argument(f"--{name.replace('_', '-')}", type=kind, metavar=metavar, help=words)
+
+
+def _bench_verb(verbs: Any) -> None:
+    bench = verbs.add_parser("bench", help="how much sooner judging is with shared prompts", allow_abbrev=False)
+    bench.add_argument("--model", default="random:qwen2.5-vl-22m", metavar="MODEL",
+                       help="a folder, a Hub id, or random weights: random:qwen2.5-vl-22m, -3b, -7b "
+                       "(default: %(default)s)")  # fmt: skip
+    bench.add_argument("--frames", type=_positive, metavar="N", help="of the video (default: 60)")
+    bench.add_argument("--responses", type=_positive, metavar="R", help="judged about it (default: 5)")
+    bench.add_argument(
+        "--temperatures", type=_numbers, metavar="T,T..", help="each response at each (default: 0,0.5,1)"
+    )
+    bench.add_argument("--samples", type=_positive, metavar="S", help="of one response (default: 20)")
+    bench.add_argument("--out", metavar="FILE", help="a JSON file to write")
+
+
+def _numbers(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected numbers such as 0,0.5,1") from error
 
 
 def _positive(text: str) -> int:
@@ -156,6 +181,15 @@ def _run_verb(args: Namespace, command: str) -> int:
         from workbench.demo import demo
 
         return demo(args.out, main)
+    if args.verb == "bench":
+        from workbench.benchmark import command as benchmark
+        from workbench.benchmark.shape import Shape
+
+        names = ("frames", "responses", "temperatures", "samples")
+        benchmark.bench(
+            args.model, Shape(**{name: getattr(args, name) for name in names if getattr(args, name)}), args.out
+        )
+        return 0
     from workbench.show import show_backends
 
     return show_backends()

@@ -20,7 +20,8 @@ SLICE_ITEMS = 1_000  # items whose requests are in memory at a time
 
 @dataclass(frozen=True)
 class Assignment(Record):
-    """What a run asks of its judges. A run goes on only with the same settings and prompt; another judge may join it.
+    """What a run asks of its judges. A run goes on only with the same settings and prompt; another judge may join it,
+    and so may the same one that does not write (`score_only`).
 
     `sampling` and `video` hold what the user settled (fields of Sampling and VideoPolicy); the rest is the judge's own.
     """
@@ -32,6 +33,7 @@ class Assignment(Record):
     orders: Orders = "both"
     view: View | None = None
     judge_options: Mapping[str, Any] = field(default_factory=dict)  # for load_backend
+    score_only: bool = False
 
     def __post_init__(self):
         object.__setattr__(self, "judges", tuple(dict.fromkeys(self.judges)))
@@ -41,8 +43,9 @@ class Assignment(Record):
             raise InputError(f"samples: got {self.samples}, expected at least 1.")
 
     def config(self, prompt: Prompt) -> dict[str, Any]:
-        """What run.json keeps, and what must be equal for a run to go on: all but the judges."""
-        return {**{name: value for name, value in self.to_dict().items() if name != "judges"}, "prompt": prompt.id}
+        """What run.json keeps, and what must be equal for a run to go on: all but the judges and how they answer."""
+        left_out = ("judges", "score_only")
+        return {**{name: value for name, value in self.to_dict().items() if name not in left_out}, "prompt": prompt.id}
 
     def settings_for(self, backend: Backend) -> dict[str, Any]:
         """Keyword arguments of `judge_items` for one judge."""
@@ -53,6 +56,7 @@ class Assignment(Record):
             "orders": self.orders,
             "view": self.view,
             "limits": VideoLimits(),
+            "score_only": self.score_only,
         }
 
 

@@ -7,8 +7,9 @@ resumed run has already answered (`done`) is not asked again.
 import os
 import time
 from collections import defaultdict
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import Any, Literal, NamedTuple
 
 from workbench.backends.base import Backend, BackendError, Chat, Declared, Reply
@@ -17,10 +18,12 @@ from workbench.prompts import Prompt, form_for, render
 from workbench.replies import ReplyForm, Unparsed, Verdict, read_reply
 from workbench.schema import Choice, Item, Judgment, Sampling, VideoPolicy, View, content_id
 from workbench.video import Frames, VideoLimits, sample_frames
+from workbench.video.arrange import FrameOrder, arranged
 
 Orders = Literal["both", "given"]
 PairOutcome = Literal["A", "B", "tie", "inconsistent"]
-BATCH_SIZE = 8  # requests
+BATCH_SIZE = 8  # requests, for judges that do not say how many they take at once
+SCORE_ONLY = " (score only)"  # behind the name of a judge that does not write: another judge than the one that does
 BATCH_FRAME_BYTES = 1 << 29  # decoded frames held at a time, more or less
 
 
@@ -45,6 +48,13 @@ class JudgePlan(NamedTuple):
     samples: int
     orders: Orders
     limits: VideoLimits | None
+    score_only: bool = False
+    frame_order: FrameOrder = "filmed"
+
+    @property
+    def judge(self) -> str:
+        """The name that the verdicts go by."""
+        return self.backend.name + SCORE_ONLY * self.score_only
 
 
 def plan_judging(
@@ -57,15 +67,24 @@ def plan_judging(
     orders: Orders = "both",
     view: View | None = None,
     limits: VideoLimits | None = None,
+    score_only: bool = False,
+    frame_order: FrameOrder = "filmed",
 ) -> JudgePlan:
     """Settles what was left open with the judge's own defaults, and refuses what the judge says it cannot do.
 
-    Raises InputError when the checkpoint declares that it was not made for this prompt, scale or number of frames.
+    Frames in another order than `filmed` are a control: the seed of `sampling` shuffles them.
+
+    Raises InputError when the checkpoint declares that it was not made for this prompt, scale or number of frames, or
+    when it cannot tell probabilities without writing.
     """
+    if score_only and not getattr(backend, "scores_only", False):
+        raise InputError(f"{backend.name} cannot score without writing a reply; only models that run here can.")
+    if score_only and samples > 1:
+        raise InputError(f"samples: got {samples}, but without a reply nothing is drawn; ask for one.")
     if samples < 1:
         raise InputError(f"samples: got {samples}, expected at least 1.")
     plan = JudgePlan(backend, prompt, sampling or backend.sampling, policy or backend.video_policy,
-                     view or backend.view, samples, orders, limits)  # fmt: skip
+                     view or backend.view, samples, orders, limits, score_only, frame_order)  # fmt: skip
     check_declared(backend.name, backend.declared, prompt, plan.policy, plan.view)
     return plan
 
@@ -102,8 +121,12 @@ def requests_for(item: Item, plan: JudgePlan) -> Iterator[Request]:
             "view": plan.view,
             "order": list(order),
         }
+        if plan.score_only:
+            settings["score_only"] = True
+        if video and plan.frame_order != "filmed":
+            settings["frame_order"] = plan.frame_order
         for sample in range(plan.samples):
-            blank = Judgment(item=item.id, judge=plan.backend.name, prompt=plan.prompt.id, status="skipped",
+            blank = Judgment(item=item.id, judge=plan.judge, prompt=plan.prompt.id, status="skipped",
                              settings=settings, sample=sample)  # fmt: skip
             yield Request(item, order, sample, settings, blank)
 
@@ -120,7 +143,7 @@ def judge_items(
     prompt: Prompt,
     *,
     done: Container[str] = frozenset(),
-    batch_size: int = BATCH_SIZE,
+    batch_size: int | None = None,
     on_stage: Callable[[str], None] = lambda stage: None,
     **settings: Any,
 ) -> Iterator[Judgment]:
@@ -129,29 +152,50 @@ def judge_items(
     Args:
         items: what to judge. An item whose number of responses does not fit the prompt is "skipped", with the reason.
         done: keys of judgments not to ask for again (`Run.done_keys()`).
-        batch_size: requests handed to the backend at a time.
+        batch_size: requests handed to the backend at a time; by default what it takes at once.
         on_stage: told what is going on ("decoding clip.mp4", "judging 8 requests"), for progress.
-        settings: sampling, policy, samples, orders, view, limits, as `plan_judging` takes them.
+        settings: sampling, policy, samples, orders, view, limits, score_only, frame_order, as `plan_judging` takes them.
 
     A video that cannot be read and a failure of the backend become judgments with status "failed" and the error.
     Raises InputError for a request that the judge declares it was not made for.
     """
     plan = plan_judging(backend, prompt, **settings)
-    asked = _chats(_by_video(_open_requests(items, plan, done)), plan, on_stage)
-    for batch in _batches(asked, batch_size):
+    yield from judge_together(items, [plan], done=done, batch_size=batch_size, on_stage=on_stage)
+
+
+def judge_together(
+    items: Iterable[Item],
+    plans: Sequence[JudgePlan],
+    *,
+    done: Container[str] = frozenset(),
+    batch_size: int | None = None,
+    on_stage: Callable[[str], None] = lambda stage: None,
+) -> Iterator[Judgment]:
+    """Judge items under several plans at once, as `judge_items` does under one: the temperatures of a sweep.
+
+    The plans differ in their sampling and number of samples alone, so that one batch may hold requests of all of them.
+    """
+    plan = plans[0]
+    asked = _chats(_by_video(_open_requests(items, plans, done)), plan, on_stage)
+    for batch in _batches(asked, batch_size or getattr(plan.backend, "takes_at_once", BATCH_SIZE)):
         ready = [(request, chat) for request, chat in batch if isinstance(chat, Chat)]
         yield from (chat for _, chat in batch if isinstance(chat, Judgment))
         if ready:
             on_stage(f"judging {len(ready)} request{'s' * (len(ready) > 1)}")
-            replies = plan.backend.generate([chat for _, chat in ready], plan.sampling)
+            sampling = plan.sampling if len(plans) == 1 else [_sampling_of(request) for request, _ in ready]
+            replies = plan.backend.generate([chat for _, chat in ready], sampling)
             for (request, chat), reply in zip(ready, replies, strict=True):
                 yield _judgment(request, chat, reply, plan.prompt)
 
 
-def _open_requests(items: Iterable[Item], plan: JudgePlan, done: Container[str]) -> Iterator[Request]:
+def _sampling_of(request: Request) -> Sampling:
+    return Sampling.from_dict(request.settings["sampling"])
+
+
+def _open_requests(items: Iterable[Item], plans: Sequence[JudgePlan], done: Container[str]) -> Iterator[Request]:
     seen: set[str] = set()
     for item in items:
-        for request in requests_for(item, plan):
+        for request in chain.from_iterable(requests_for(item, plan) for plan in plans):
             key = request.blank.key
             if key not in seen and key not in done:
                 seen.add(key)
@@ -174,6 +218,7 @@ def _chats(groups: Iterable[list[Request]], plan: JudgePlan, on_stage) -> Iterat
             try:
                 started = time.perf_counter()
                 frames = _load_frames([request.item for request in group], plan, on_stage)
+                frames = arranged(frames, plan.frame_order, plan.sampling.seed)
                 seconds = (time.perf_counter() - started) / len(group)
             except VideoError as error:
                 yield from ((request, _unanswered(request, "failed", str(error))) for request in group)
@@ -215,7 +260,10 @@ def _load_frames(items: list[Item], plan: JudgePlan, on_stage: Callable[[str], N
 
 def _chat(request: Request, plan: JudgePlan, frames: Frames | None) -> Chat | Judgment:
     try:
-        return render(plan.prompt, request.item, frames=frames, view=plan.view, order=request.order, sample=request.sample)
+        chat = render(
+            plan.prompt, request.item, frames=frames, view=plan.view, order=request.order, sample=request.sample
+        )
+        return replace(chat, score_only=plan.score_only)
     except InputError as error:
         return _unanswered(request, "skipped", str(error))
 

@@ -19,6 +19,7 @@ from workbench.judge import one_response_each
 from workbench.judge_options import assignment_of, check_source, prompt_options, prompt_record
 from workbench.prompts import Prompt, form_for, load_prompt
 from workbench.schema import Item, Judgment, Video
+from workbench.score_only import agreements
 from workbench.show import run_json, verdict_table
 from workbench.store import Run, new_run_folder
 from workbench.tables import Rejected, Table, open_table
@@ -216,8 +217,8 @@ def _report(run: Run, items: list[Item], args: Namespace, notes: list[str]) -> i
         print(plain("\n".join(verdict_lines(run, items, judgments))))
         if len(items) > 1:
             print(verdict_table(ids, verdict_groups(judgments)) + "\n")
-    for note in notes:
-        _say(note)
+    for note in (*notes, *agreements(judgments)):
+        _say(str(note))
     if not args.json:
         print(f"run folder: {run.folder}")
     return int(bool(rejected or unscored))

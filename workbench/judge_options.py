@@ -23,7 +23,8 @@ def assignment_of(args: Namespace) -> Assignment:
     video = {name: given[name] for name in ("frames", "fps", "max_frames", "max_pixels") if name in given}
     view = "none" if args.no_video else None
     options = dict(map(read_judge_option, args.judge_option or ()))
-    return Assignment(tuple(args.judge or ("embedded",)), sampling, video, args.samples, args.orders, view, options)
+    return Assignment(tuple(args.judge or ("embedded",)), sampling, video, args.samples, args.orders, view, options,
+                      args.score_only)  # fmt: skip
 
 
 def prompt_options(args: Namespace) -> dict[str, Any]:

@@ -39,6 +39,7 @@ class LocalBackend:
     """A model in this process. One call of `generate` runs at a time; others wait."""
 
     scores_only = True  # takes chats with `score_only`
+    takes_at_once = 64  # requests that are worth waiting for: those about one video share its prefill
 
     def __init__(
         self,

@@ -10,8 +10,8 @@ from importlib.metadata import version
 from typing import Any, NamedTuple
 
 from workbench.backends.base import Chat, Declared, Reply
+from workbench.backends.computed import verdict_of
 from workbench.errors import BackendError, InputError
-from workbench.replies import Verdict
 from workbench.schema import DEFAULT_FRAMES, Sampling, VideoPolicy, View
 
 SCALE = (0, 100)
@@ -52,7 +52,7 @@ class MetricBackend:
             return BackendError(f"{self.name} compares with a reference answer; this item has none, so give it one.")
         scores = [self.metric.score(item.responses[place], item.reference or "") for place in chat.order]
         text = f"{self.metric.name} against the reference, 0 to 100: " + ", ".join(f"{score:.2f}" for score in scores)
-        return Reply(text, verdict=_verdict(scores, chat.order)._replace(reasoning=text))
+        return Reply(text, verdict=verdict_of(scores, chat.order)._replace(reasoning=text))
 
     def close(self) -> None:
         """Nothing is held."""
@@ -67,15 +67,6 @@ def load_metric(name: str, *, model: str | None = None, layer: int | None = None
     if options and name != "bertscore":
         raise InputError(f"metric:{name}: got the option {next(iter(options))!r}, but it takes none.")
     return MetricBackend(f"metric:{name}", _METRICS[name](**options))
-
-
-def _verdict(scores: Sequence[float], order: Sequence[int]) -> Verdict:
-    """What the scores, in the order shown, amount to."""
-    if len(scores) == 1:
-        return Verdict(score=scores[0])
-    if len(scores) == 2:
-        return Verdict(choice="tie" if scores[0] == scores[1] else "A" if scores[0] > scores[1] else "B")
-    return Verdict(ranking=tuple(sorted(range(len(scores)), key=lambda shown: (-scores[shown], order[shown]))))
 
 
 # -- the metrics

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from workbench.backends.base import Chat, Reply
+from workbench.backends.base import Chat, Reply, sampling_of_each
 from workbench.backends.computed import verdict_of
 from workbench.backends.encoding import VideoInputs, encode_chat, video_inputs
 from workbench.backends.judge_file import JudgeFile, read_judge_file
@@ -153,7 +153,7 @@ class RewardBackend:
         """A Reply with a computed verdict for each chat, in order, or the BackendError that kept it from one."""
         import torch
 
-        each = [sampling] * len(chats) if isinstance(sampling, Sampling) else list(sampling)
+        each = sampling_of_each(chats, sampling)
         with self._lock, torch.inference_mode():
             if self._network is None:
                 raise BackendError(f"{self.name} is closed; load it again.")

@@ -55,7 +55,10 @@ def _draw(logits: "torch.Tensor", sampling: list[Sampling], draws: list[float]) 
     cumulative = probabilities.cumsum(dim=-1)
     # right=True steps over tokens of probability zero when the number drawn is zero itself.
     chosen = torch.searchsorted(cumulative, column(draws) * cumulative[:, -1:], right=True).squeeze(-1)
-    return torch.minimum(chosen, (probabilities > 0).cumsum(dim=-1).argmax(dim=-1))
+    if (past := chosen == probabilities.shape[-1]).any():  # a number that rounding has made the whole sum
+        last = (probabilities > 0).cumsum(dim=-1).argmax(dim=-1)
+        chosen = torch.where(past, last, chosen)
+    return chosen
 
 
 def _nucleus(probabilities: "torch.Tensor", top_p: "torch.Tensor") -> "torch.Tensor":

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from workbench.backends.cascade import Cascade, Segment, no_mask
+from workbench.backends.cascade import Cascade, no_mask
 from workbench.backends.decoding import Batch, Prefix, Request, batched, prefill, written
 from workbench.backends.positions import next_position
+from workbench.backends.segments import Segment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from workbench.backends.encoding import Encoded
 
+SLOW_ROWS = range(8, 16)  # matrix products on a CPU (MKL) take longer with so many rows than with 16, up to twice
 EXTEND_TOKENS = 4096  # tokens, padding included, that go through the model together below shared beginnings
 
 
@@ -108,6 +110,7 @@ class SharedBatch(Batch):
         import torch
 
         self.model, self.requests = model, list(requests)
+        self.padding = 16 - len(requests) if model.device.type == "cpu" and len(requests) in SLOW_ROWS else 0
         self.cascade = Cascade([request.prefix.cache for request in requests])
         self.starts = torch.tensor([request.prefix.start for request in requests], device=model.device)
         self.written = written(requests)
@@ -149,5 +152,7 @@ class SharedBatch(Batch):
         import torch
 
         positions = position.unsqueeze(-1) + torch.arange(ids.shape[1], device=position.device)
+        if self.padding:  # rows that attend to nothing
+            ids, positions = (torch.nn.functional.pad(rows, (0, 0, 0, self.padding)) for rows in (ids, positions))
         axes = self.requests[0].prefix.axes
-        return _forward(self.model, ids, positions.expand(axes, -1, -1), self.cascade)
+        return _forward(self.model, ids, positions.expand(axes, -1, -1), self.cascade)[: len(self.requests)]

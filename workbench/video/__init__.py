@@ -1,7 +1,7 @@
 """Videos as frames: probe a file, sample frames uniformly in time, make a preview a browser plays. Local files only.
 
 With `limits` the work is done by a worker process that is stopped when it goes past them; without, in this process.
-A path may be a video file or a folder of png, jpg or webp frames.
+A path may be a video file, a png, jpg or webp picture, or a folder of those.
 """
 
 import os

@@ -18,7 +18,8 @@ from workbench.errors import VideoError
 from workbench.video.limits import VideoLimits, check_bytes, check_pixels
 
 DEMUXERS = "mov,matroska,avi,gif"  # FFmpeg's names: mov is also mp4 and m4v, matroska is also webm
-READABLE = "mp4, mov, mkv, webm, avi or gif, or a folder of png, jpg or webp frames"
+READABLE = "mp4, mov, mkv, webm, avi or gif, or a png, jpg or webp picture or folder of them"
+PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 THREADS = 4  # more threads hold more frames in memory; 4K decoding gains little beyond
 CRASHING = {"vp9"}  # FFmpeg's decoder with one thread a frame dies of a damaged key frame after a flush
 
@@ -46,9 +47,10 @@ def check_path(path: str | Path) -> None:
 
 
 def is_folder(path: str | Path) -> bool:
-    """Whether `path` is a folder of frames rather than a file. Raises VideoError for what is no path."""
+    """Whether `path` is a folder of frames, or one picture, rather than a video file. Raises VideoError for what is no
+    path."""
     check_path(path)
-    return Path(path).is_dir()
+    return Path(path).is_dir() or Path(path).suffix.lower() in PICTURES
 
 
 def local_file(path: str | Path, limits: VideoLimits | None) -> Path:

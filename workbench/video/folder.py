@@ -1,4 +1,5 @@
-"""A folder of pictures as a video: png, jpg and webp files in natural order of their names, one second each."""
+"""A folder of pictures as a video: png, jpg and webp files in natural order of their names, one second each. A picture
+by itself is a video of one frame."""
 
 import hashlib
 import re
@@ -11,23 +12,25 @@ from PIL import Image, ImageOps
 
 from workbench.errors import VideoError
 from workbench.schema import VideoPolicy
-from workbench.video.container import local_file, sha256_of
+from workbench.video.container import PICTURES, local_file, sha256_of
 from workbench.video.frames import Frames, VideoInfo
 from workbench.video.limits import VideoLimits, check_bytes, check_length, check_pixels
 from workbench.video.picture import Shape, fitted, target_size
 from workbench.video.sampling import wanted_positions
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 FORMATS = ("PNG", "JPEG", "WEBP")
 SECONDS_EACH = 1.0  # a folder tells no frame rate; the paper's judges see one frame a second
 DAMAGED = (OSError, ValueError, SyntaxError, EOFError, struct.error, zlib.error, Image.DecompressionBombError)
 
 
 def folder_files(folder: Path, limits: VideoLimits | None) -> list[Path]:
-    """The pictures of a folder in natural order (frame2 before frame10). Raises VideoError when there is none."""
-    found = [file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES and not file.name.startswith(".")]
+    """The pictures of a folder in natural order (frame2 before frame10), or the one picture that `folder` is. Raises
+    VideoError when there is none."""
+    if not folder.is_dir():
+        return [local_file(folder, limits)]
+    found = [file for file in folder.iterdir() if file.suffix.lower() in PICTURES and not file.name.startswith(".")]
     if not found:
-        raise VideoError(f"{folder.name}: got a folder without pictures, expected {', '.join(SUFFIXES)} files in it.")
+        raise VideoError(f"{folder.name}: got a folder without pictures, expected {', '.join(PICTURES)} files in it.")
     files = [local_file(file, limits) for file in sorted(found, key=_natural)]
     check_bytes(folder.name, sum(file.stat().st_size for file in files), limits)
     check_length(folder.name, len(files) * SECONDS_EACH, len(files), limits)
