@@ -25,9 +25,9 @@ TINY = replace(
         **{"vision_hidden": 32, "vision_layers": 1, "vision_heads": 2, "vision_intermediate": 64},
     },
     stages={
+        "reading": Stage(steps=3, lr=3e-3, mix={"claims": 1, "compare": 1}),
         "dense": Stage(steps=12, lr=3e-3, videos=4),
-        "reading": Stage(steps=3, lr=3e-3, rows=2, mix={"claims": 1, "compare": 1}),
-        "looking": Stage(steps=4, lr=3e-3, rows=2, frames={8: 0.5, 4: 0.5}, mix={"look": 2, "claims": 1}),
+        "looking": Stage(steps=4, lr=3e-3, frames={8: 0.5, 4: 0.5}, objects=1, mix={"look": 2, "claims": 1}),
         "judge": Stage(
             steps=12, lr=3e-3, rows=3,
             mix={"look": 0.5, "pointwise": 2, "rubric": 0.5, "pairwise": 0.5, "pairwise_reasoning": 0.5},
@@ -233,11 +233,11 @@ def test_a_step_has_as_many_packs_of_each_task_as_the_mix_says(world, learner):
 
 def test_two_processes_learn_as_one_model(data, tmp_path):
     command = [sys.executable, "-m", "training", "fit", "--data", str(data), "--out", str(tmp_path), "--processes", "2"]
-    command += ["--steps", "dense=2", "reading=2", "looking=1", "judge=1"]
+    command += ["--steps", "dense=2", "reading=2", "looking=1", "single=1", "judge=1"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
     assert (tmp_path / "judge" / "model.safetensors").exists()
-    assert len((tmp_path / "metrics.jsonl").read_text().splitlines()) == 4  # the first process alone writes
+    assert len((tmp_path / "metrics.jsonl").read_text().splitlines()) == 5  # the first process alone writes
 
 
 def test_claims_are_read_without_a_video(learner):
@@ -285,7 +285,9 @@ def test_stages_that_are_there_are_not_made_again_and_one_made_again_is_the_same
 
     from training.fit import fit
 
-    weights = {name: load_file(fitted / name / "model.safetensors") for name in ("base", "dense", "looking", "judge")}
+    weights = {
+        name: load_file(fitted / name / "model.safetensors") for name in ("reading", "dense", "looking", "judge")
+    }
     shutil.rmtree(fitted / "judge")
     (fitted / "judge.part").mkdir()  # what an early kill leaves
     told: list[str] = []
@@ -295,7 +297,7 @@ def test_stages_that_are_there_are_not_made_again_and_one_made_again_is_the_same
     assert all((again[name] == weights["judge"][name]).all() for name in again)
     tower = {name for name in again if "visual." in name}
     assert tower and all((again[name] == weights["dense"][name]).all() for name in tower)  # frozen after dense
-    assert any((weights["base"][name] != weights["dense"][name]).any() for name in tower)
+    assert any((weights["reading"][name] != weights["dense"][name]).any() for name in tower)
 
 
 def test_a_killed_stage_goes_on_with_the_losses_it_would_have_had(tmp_path, monkeypatch):
@@ -325,7 +327,7 @@ def test_a_killed_stage_goes_on_with_the_losses_it_would_have_had(tmp_path, monk
 
 def test_metrics_are_one_json_line_each(fitted):
     lines = [json.loads(line) for line in (fitted / "metrics.jsonl").read_text().splitlines()]
-    assert [line["stage"] for line in lines[:4]] == ["dense", "reading", "looking", "judge"]
+    assert [line["stage"] for line in lines[:4]] == ["reading", "dense", "looking", "judge"]
     assert {"step", "seconds", "loss", "pointwise_loss", "pointwise_accuracy"} <= set(lines[3])
 
 
@@ -403,7 +405,7 @@ def test_pairs_count_accuracy_and_flips():
     [
         (["fit", "--preset", "none", "--out", "x"], "embedded"),
         (["fit", "--out", "x", "--steps", "judge=many"], "STAGE=N"),
-        (["fit", "--out", "x", "--steps", "sleep=3"], "dense, reading, looking, judge"),
+        (["fit", "--out", "x", "--steps", "sleep=3"], "reading, dense, looking, single, judge"),
         (["ship", "nowhere", "--figures", "nowhere.json", "--out", "x"], "nowhere.json"),
     ],
 )

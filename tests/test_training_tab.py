@@ -130,11 +130,11 @@ def test_the_card_says_how_a_training_stands(tmp_path, state, status, said):
 
 
 def test_the_embedded_fit_tells_how_far_it_is():
-    metrics = [{"stage": "dense", "step": 700, "seconds": 70.0}, {"stage": "language", "step": 100, "seconds": 20.0}]
+    metrics = [{"stage": "dense", "step": 700, "seconds": 70.0}, {"stage": "looking", "step": 100, "seconds": 20.0}]
     total = sum(plan.steps for plan in EMBEDDED.stages.values())
     done = EMBEDDED.stages["dense"].steps and min(700, EMBEDDED.stages["dense"].steps) + 100
     assert how_far(EMBEDDED, metrics) == {
-        "phase": "language", "done": done, "total": total, "eta_seconds": round(0.2 * (total - done), 1)
+        "phase": "looking", "done": done, "total": total, "eta_seconds": round(0.2 * (total - done), 1)
     }  # fmt: skip
     assert how_far(EMBEDDED, []) == {"phase": "loading", "done": 0, "total": total, "eta_seconds": None}
 

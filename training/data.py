@@ -23,6 +23,7 @@ class World:
     folder: Path
     policy: VideoPolicy
     cache: Path
+    objects_max: int | None = None
 
     @cached_property
     def examples(self) -> Mapping[str, list[Example]]:
@@ -43,7 +44,13 @@ class World:
     @cached_property
     def videos(self) -> list[str]:
         """The sha256 of every video that has rows and facts, in the file's order."""
-        return [video for video in self.examples if video in self.facts]
+        most = self.objects_max or 1_000
+        found = (video for video in self.examples if video in self.facts)
+        return [video for video in found if len(self.facts[video]["objects"]) <= most]
+
+    def up_to(self, objects: int | None) -> "World":
+        """The same world, of whose videos only those with at most so many objects are used; None: all."""
+        return replace(self, objects_max=objects) if objects else self
 
     def frames(self, video: str, counts: Mapping[int, float] | None = None) -> Frames:
         """The frames of a video, decoded on first use; their number drawn by the shares of `counts`, if given.

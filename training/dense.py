@@ -109,14 +109,31 @@ def _background(facts: Mapping[str, Any], second: float, names: Sequence[str]) -
 
 
 class DenseHeads(nn.Module):
-    """One linear head a label on the merged tokens [n, hidden]."""
+    """Scores of every label's classes for merged tokens [n, hidden].
 
-    def __init__(self, hidden: int, counts: Mapping[str, int]):
+    What has a word is told by that word's own embedding in the language model: a token then reads like the words of what
+    lies under it, and the attention that finds and copies words finds and copies these. The rest has linear heads.
+    """
+
+    def __init__(self, hidden: int, counts: Mapping[str, int], words: Mapping[str, torch.Tensor]):
+        """`words` holds the embeddings [classes, hidden] of the labels that have words."""
         super().__init__()
-        self.heads = nn.ModuleDict({name: nn.Linear(hidden, count) for name, count in counts.items()})
+        rest = {name: count for name, count in counts.items() if name not in words}
+        self.heads = nn.ModuleDict({name: nn.Linear(hidden, count) for name, count in rest.items()})
+        self.sharpness = nn.Parameter(torch.tensor(3.0))
+        self.words = {name: functional.normalize(found.detach(), dim=-1) for name, found in words.items()}
 
     def forward(self, tokens: torch.Tensor) -> dict[str, torch.Tensor]:
-        return {name: head(tokens) for name, head in self.heads.items()}
+        told = {name: head(tokens) for name, head in self.heads.items()}
+        likeness = self.sharpness.exp() * functional.normalize(tokens, dim=-1)
+        return told | {name: likeness @ words.T for name, words in self.words.items()}
+
+
+def word_embeddings(model: Any, tokenizer: Any, vocabulary: Mapping[str, Sequence[str]]) -> dict[str, torch.Tensor]:
+    """The language model's embeddings [classes, hidden] of the words of each attribute and of the background."""
+    table = model.get_input_embeddings().weight
+    last = {word: tokenizer(f" {word}")["input_ids"][-1] for words in vocabulary.values() for word in words}
+    return {name: table[[last[word] for word in vocabulary[name]]] for name in (*ATTRIBUTES, "background")}
 
 
 def dense_loss(

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from workbench.errors import InputError
 from workbench.schema import Sampling, VideoPolicy
 
-StageName = Literal["dense", "reading", "looking", "judge"]
+StageName = Literal["reading", "dense", "looking", "single", "judge"]
 TEXT_TASKS = ("claims", "compare")  # drills without a video
 TASKS = ("look", *TEXT_TASKS)  # all drills, beside the prompts
 
@@ -20,6 +20,7 @@ class Stage:
     lr: float
     videos: int = 0
     rows: int = 0
+    objects: int | None = None  # only scenes of at most so many: to find one among several is learned last
     frames: Mapping[int, float] = field(default_factory=dict)  # frames of a video -> share; none: as the policy says
     mix: Mapping[str, float] = field(default_factory=dict)  # prompt or task -> packs a step, a fraction being a chance
 
@@ -45,6 +46,10 @@ class Preset:
 
 
 FRAMES = {8: 0.75, 4: 0.05, 16: 0.15, 32: 0.05}
+JUDGING = {
+    **{"pointwise": 6, "rubric": 1, "pairwise": 0.5, "pairwise_reasoning": 1.5},
+    **{"look": 1, "claims": 2, "compare": 0.5},
+}
 
 EMBEDDED = Preset(
     name="embedded",
@@ -69,25 +74,11 @@ EMBEDDED = Preset(
     policy=VideoPolicy(frames=8, min_pixels=12_544, max_pixels=12_544),
     sampling=Sampling(temperature=0.0, max_new_tokens=512),
     stages={
+        "reading": Stage(steps=1500, lr=1.2e-3, mix={"claims": 14, "compare": 1}),
         "dense": Stage(steps=2000, lr=1.5e-3, videos=24),
-        "reading": Stage(steps=800, lr=1.5e-3, rows=5, mix={"claims": 5, "compare": 2}),
-        "looking": Stage(
-            steps=2000,
-            lr=1.5e-3,
-            rows=5,
-            frames=FRAMES,
-            mix={"look": 10, "claims": 2, "compare": 1},
-        ),
-        "judge": Stage(
-            steps=4000,
-            lr=1.2e-3,
-            rows=5,
-            frames=FRAMES,
-            mix={
-                **{"look": 3, "claims": 1, "compare": 0.5, "pointwise": 2.5},
-                **{"rubric": 0.4, "pairwise": 0.3, "pairwise_reasoning": 0.7},
-            },
-        ),
+        "looking": Stage(steps=500, lr=1e-3, frames=FRAMES, objects=1, mix={"look": 8, "claims": 6, "compare": 1}),
+        "single": Stage(steps=1100, lr=1e-3, rows=2, frames=FRAMES, objects=1, mix=JUDGING),
+        "judge": Stage(steps=1000, lr=1e-3, rows=2, frames=FRAMES, mix=JUDGING),
     },
     world=(
         *("--scenes", "4000", "--split", "train", "--setting", "core"),

@@ -10,7 +10,7 @@ import torch
 
 from training.cpu import mixed_precision, use_fast_forms
 from training.data import World
-from training.dense import DenseHeads, dense_labels, dense_loss, outputs
+from training.dense import DenseHeads, dense_labels, dense_loss, outputs, word_embeddings
 from training.features import vision_features
 from training.loop import Place, train
 from training.presets import TEXT_TASKS, Stage
@@ -67,14 +67,15 @@ def run_dense(learner: Learner, world: World, plan: Stage, seed: int) -> list[fl
     vision, clips = learner.model.model.visual, learner.clips(world)
     use_fast_forms(learner.model)
     merge = learner.model.config.vision_config.spatial_merge_size
-    heads = DenseHeads(learner.model.config.text_config.hidden_size, outputs(world.vocabulary))
+    words = word_embeddings(learner.model, learner.processor.tokenizer, world.vocabulary)
+    heads = DenseHeads(learner.model.config.text_config.hidden_size, outputs(world.vocabulary), words)
     labels = {video: _labels(world, video, clip, merge) for video, clip in clips.items()}
 
     def loss_of(step: int):
         videos = random.Random(f"{seed} {step} {rank()}").sample(world.videos, min(plan.videos, len(world.videos)))
         with mixed_precision():
             features = vision_features(learner.model, [clips[video].inputs.tensors for video in videos])
-        wanted = {name: torch.cat([labels[video][name] for video in videos]) for name in heads.heads}
+        wanted = {name: torch.cat([labels[video][name] for video in videos]) for name in labels[videos[0]]}
         return dense_loss(heads(torch.cat(features).float()), wanted)
 
     return train([*vision.parameters(), *heads.parameters()], loss_of, plan, learner.place)
@@ -107,6 +108,7 @@ def run_rows(learner: Learner, world: World, plan: Stage, seed: int) -> list[flo
     model = learner.model
     model.model.visual.requires_grad_(False)
     use_fast_forms(model)
+    world = world.up_to(plan.objects)
     clips, features = _seen_once(learner, world, plan) if set(plan.mix) - set(TEXT_TASKS) else ({}, {})
     tasks = {name: task_of(name, learner, world, clips, plan.rows) for name in plan.mix}
     number = rank()

@@ -106,7 +106,7 @@ def start_panel(runs: Path) -> StartForm:
                          elem_id="vj-train-preset")  # fmt: skip
     data = gr.Textbox(label="Training data", lines=1, max_lines=4, elem_id="vj-train-data", placeholder="made when empty",
                       info="Folders of datasets, runs or worlds, one a line.")  # fmt: skip
-    steps = gr.Textbox(label="Steps", placeholder="dense=25 language=25 judge=25", max_lines=1, elem_id="vj-train-steps",
+    steps = gr.Textbox(label="Steps", placeholder="dense=25 looking=25 judge=25", max_lines=1, elem_id="vj-train-steps",
                        info="Of some stages; the others keep the preset's.")  # fmt: skip
     with gr.Accordion("Numbers of the recipe", open=False, visible=False) as numbers:
         base = gr.Textbox(label="Base", max_lines=1, info="Hub id or folder of the checkpoint to start from.",
