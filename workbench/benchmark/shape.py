@@ -30,7 +30,7 @@ DEFAULT_MODEL = "random:qwen2.5-vl-22m"
 RANDOM: dict[str, dict[str, Any]] = {
     "qwen2.5-vl-22m": {
         "hidden": 256, "layers": 14, "heads": 4, "key_value_heads": 2, "intermediate": 1376, "vocabulary": 4000,
-        "embeddings": 4096, "vision_hidden": 192, "vision_layers": 7, "vision_heads": 3, "vision_intermediate": 512,
+        "embeddings": 8192, "vision_hidden": 192, "vision_layers": 6, "vision_heads": 3, "vision_intermediate": 512,
     },
     "qwen2.5-vl-3b": {
         "hidden": 2048, "layers": 36, "heads": 16, "key_value_heads": 2, "intermediate": 11008, "vocabulary": 4000,
