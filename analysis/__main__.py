@@ -15,12 +15,16 @@ from collections.abc import Sequence
 
 from analysis import (
     commands_agree,
+    commands_audit,
     commands_bench,
     commands_benchmarks,
     commands_calibrate,
     commands_compare,
+    commands_failures,
     commands_quality,
+    commands_report,
     commands_scale,
+    commands_sweep,
 )
 from workbench.errors import WorkbenchError
 
@@ -29,9 +33,13 @@ VERB_MODULES = (
     commands_compare,
     commands_calibrate,
     commands_scale,
+    commands_audit,
+    commands_report,
+    commands_failures,
     commands_benchmarks,
     commands_quality,
     commands_bench,
+    commands_sweep,
 )
 
 

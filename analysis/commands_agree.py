@@ -12,6 +12,7 @@ from analysis.records import read_runs
 from analysis.tell import NOTE, figures_grid, grid, reasons, share, told, words
 
 LISTED = 5  # contradictions that are listed one by one
+GOLD = "human (all people), target, or a judge's name (default: %(default)s)"
 
 
 def add_verbs(verbs: Any) -> None:
@@ -25,8 +26,7 @@ def add_verbs(verbs: Any) -> None:
 def add_runs(verb: argparse.ArgumentParser) -> None:
     """The arguments that every verb over runs has: the run folders, the gold judge, the JSON file."""
     verb.add_argument("runs", nargs="+", metavar="RUN", help="run folders; together they hold the judges and the gold")
-    verb.add_argument("--gold", default="human", metavar="WHO",
-                      help="human (all people), target, or a judge's name (default: %(default)s)")  # fmt: skip
+    verb.add_argument("--gold", default="human", metavar="WHO", help=GOLD)
     verb.add_argument("--json", metavar="FILE", help="write everything as JSON too")
 
 

@@ -23,6 +23,7 @@ CHROMIUM = os.environ.get("CHROMIUM") or next(
 pytestmark = pytest.mark.skipif(not CHROMIUM, reason="no Chromium found; install one or set CHROMIUM to its path")
 
 ARTEFACTS = ROOT / "artefacts"
+TRAINING_SECONDS = 240_000
 SECONDS = 30_000  # milliseconds a thing may take to appear on a busy machine
 
 
@@ -407,3 +408,34 @@ def test_it_fits_a_wide_screen(reader):
     reader.ready("A circle moves.")
     assert reader.page.evaluate("document.documentElement.scrollWidth") <= 1920
     reader.page.set_viewport_size({"width": 1280, "height": 900})
+
+
+def test_a_training_is_started_watched_tried_and_looked_at(reader):
+    page = reader.page
+    page.goto(page.url)
+    page.get_by_role("tab", name="Train").click()
+    page.wait_for_selector("#vj-train-status >> text=No training yet")
+    reader.keep("train-empty")
+    page.fill("#vj-train-data textarea", "/no/such/place")
+    page.click("#vj-train-start")
+    page.wait_for_selector("#vj-train-message .vj-note.error >> text=is not there")
+    page.fill("#vj-train-data textarea", "world")
+    page.locator("#vj-train-steps").get_by_role("textbox").fill("dense=1 language=1 judge=1")
+    page.locator("#vj-train-name").get_by_role("textbox").fill("small")
+    page.wait_for_selector("#vj-train-command >> text=judge=1")
+    page.click("#vj-train-start")
+    page.wait_for_selector("#vj-train-stop", state="visible")
+    page.reload()  # it goes on, and is found again
+    page.get_by_role("tab", name="Train").click()
+    page.wait_for_selector("#vj-train-status :is(.vj-done, .vj-failed)", timeout=TRAINING_SECONDS)
+    assert "Done" in page.inner_text("#vj-train-status")
+    page.wait_for_selector("#vj-train-curves .js-plotly-plot >> text=loss: judge")
+    page.wait_for_selector("#vj-train-checkpoints >> text=language")
+    page.locator("#vj-train-repo").get_by_role("textbox").fill("ann/small")
+    page.click("#vj-train-look")
+    page.wait_for_selector("#vj-train-plan >> text=pipeline_tag: video-text-to-text")
+    reader.keep("train")
+    page.click("#vj-train-try")
+    page.wait_for_selector("#vj-judge-spec", state="visible")
+    assert page.locator("#vj-judge-spec input").input_value().endswith("runs/small/judge")
+    page.wait_for_selector("#vj-judge-spec >> text=Made for: Score")  # its own judge.json

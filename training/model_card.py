@@ -188,11 +188,16 @@ def _use(facts: CardFacts) -> str:
         '    --instruction "What happens in the video?" --response "A door opens."\n```'
     )
     code = _PEFT if facts.adapter else _TRANSFORMERS
-    own = code.format(repo=facts.repo, base=facts.base)
+    own = code.format(repo=facts.repo, base=facts.base, frames=_frames_argument(facts.declared))
     return (
         f"## How to use it\n\nWith the workbench, which asks it as it was trained to be asked:\n\n{workbench}\n\n"
         f"With transformers alone (take the prompt from the workbench, `workbench/prompts/`):\n\n```python\n{own}```"
     )
+
+
+def _frames_argument(judge: JudgeFile | None) -> str:
+    policy = judge.video_policy if judge else None
+    return f"fps={policy.fps:g}" if policy and policy.fps else f"num_frames={policy.frames if policy else 8}"
 
 
 _TRANSFORMERS = """from transformers import AutoModelForImageTextToText, AutoProcessor
@@ -201,7 +206,7 @@ processor = AutoProcessor.from_pretrained("{repo}")
 model = AutoModelForImageTextToText.from_pretrained("{repo}", device_map="auto")
 chat = [{{"role": "user", "content": [{{"type": "video", "path": "clip.mp4"}}, {{"type": "text", "text": prompt}}]}}]
 inputs = processor.apply_chat_template(
-    chat, add_generation_prompt=True, tokenize=True, return_dict=True, return_tensors="pt", num_frames=8
+    chat, add_generation_prompt=True, tokenize=True, return_dict=True, return_tensors="pt", {frames}
 ).to(model.device)
 reply = model.generate(**inputs, max_new_tokens=512)
 print(processor.batch_decode(reply[:, inputs["input_ids"].shape[1] :], skip_special_tokens=True)[0])

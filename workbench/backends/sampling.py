@@ -29,12 +29,16 @@ def choose_tokens(
     import torch
 
     rows = [sampling] * len(draws) if isinstance(sampling, Sampling) else list(sampling)
-    tokens = logits.argmax(dim=-1)
     hot = [number for number, one in enumerate(rows) if one.temperature > 0]
-    if hot:
-        index = torch.tensor(hot, device=logits.device)
-        drawn = _draw(logits[index], [rows[number] for number in hot], [draws[number] for number in hot])
-        tokens[index] = drawn.to(tokens.device)
+    if not hot:
+        return logits.argmax(dim=-1)
+    if len(hot) == len(rows):
+        return _draw(logits, rows, draws)
+    cold = [number for number, one in enumerate(rows) if one.temperature == 0]
+    tokens = torch.empty(len(rows), dtype=torch.long, device=logits.device)
+    tokens[cold] = logits[cold].argmax(dim=-1)
+    drawn = _draw(logits[hot], [rows[number] for number in hot], [draws[number] for number in hot])
+    tokens[hot] = drawn.to(tokens.device)
     return tokens
 
 

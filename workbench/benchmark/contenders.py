@@ -57,7 +57,7 @@ def _wait(device: Any) -> None:
 def plainly(judge: Any, request: Request, count: int = 1) -> list[list[int]]:
     """Replies of exactly max_new_tokens by transformers' `generate`, as tokens: preprocessing, vision, prefill and all.
 
-    Its position ids are ours, so that greedy replies can be compared token for token.
+    All is the library's own, but for the position ids, so that greedy replies can be compared token for token.
     """
     import torch
 
@@ -65,7 +65,7 @@ def plainly(judge: Any, request: Request, count: int = 1) -> list[list[int]]:
 
     chat, sampling = request
     drawn = {"temperature": sampling.temperature, "top_k": 0} if sampling.temperature else {}
-    with torch.inference_mode():
+    with torch.inference_mode(), _library_alone(judge._model):
         batch = to_model(judge._model, encode_chats(judge._processor, [chat], judge._rule))
         found = judge._model.generate(
             **batch,
@@ -78,6 +78,26 @@ def plainly(judge: Any, request: Request, count: int = 1) -> list[list[int]]:
             use_cache=True,
         )
     return found[:, batch["input_ids"].shape[1] :].tolist()
+
+
+@contextmanager
+def _library_alone(model: Any) -> Iterator[None]:
+    """The library's preprocessing and attention, as if we had changed nothing."""
+    from workbench.backends import cascade, encoding, windows
+
+    names = (cascade.NAME, windows.NAME)
+    configs = {id(config): config for config in (getattr(module, "config", None) for module in model.modules())}
+    changed = [(one, one._attn_implementation) for one in configs.values() if one is not None]
+    changed = [(config, name) for config, name in changed if name in names]
+    makes_patches, encoding.makes_patches = encoding.makes_patches, lambda _: False
+    for config, _ in changed:
+        config._attn_implementation_internal = "sdpa"
+    try:
+        yield
+    finally:
+        encoding.makes_patches = makes_patches
+        for config, name in changed:
+            config._attn_implementation_internal = name
 
 
 def ours(judge: Any, requests: Sequence[Request]) -> list[Reply]:

@@ -1,0 +1,98 @@
+"""The report: one file that needs nothing else, every number as JSON, captions that say what a figure is of."""
+
+import json
+import re
+
+import pytest
+
+from analysis.__main__ import main
+from analysis.definitions import anchor, read_definitions
+from analysis.report_page import report_html
+from analysis.sections import Section
+from tests.test_analysis_commands import pairs, ratings, write
+from workbench.schema import Item, Judgment, Video
+
+EVIL = "</script><img src=x onerror=alert(1)>"
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("report")
+    groups = [ratings(video, 1 + video % 5) for video in range(20)] + [pairs(video) for video in range(18)]
+    item, found = groups[0]
+    groups[0] = (item, [*found, Judgment(item.id, EVIL, "pointwise@1", "scored", score=3.0)])
+    run = write(folder / "run", groups)
+    assert main(["report", run, "--by", "dimension", "--out", str(folder / "out")]) == 0
+    numbers = json.loads((folder / "out" / "report.json").read_text(), parse_constant=pytest.fail)
+    return (folder / "out" / "report.html").read_text(), numbers, run
+
+
+def test_the_page_needs_nothing_else_and_has_plotly_once(report):
+    page, _, _ = report
+    assert not re.search(r"<(?:script|link|img)[^>]+(?:src|href)=", page)
+    assert page.count("plotly.js v") == 1
+
+
+def test_what_judges_are_called_stays_text(report):
+    page, _, _ = report
+    assert "<img src=x" not in page and "&lt;img src=x" in page
+
+
+def test_every_figure_has_its_caption_with_n_coverage_and_definitions(report):
+    page, numbers, _ = report
+    captions = re.findall(r"<figcaption>(.*?)</figcaption>", page, re.S)
+    assert len(captions) == sum(map(len, numbers["figures"].values())) == page.count('class="plotly-graph-div"')
+    for caption in captions:
+        assert re.search(r"n \d", caption) and "coverage" in caption, caption
+        assert "interval" in caption or "Colour is the share" in caption, caption
+        assert '<a href="#def-' in caption
+    for target in set(re.findall(r'href="#([^"]+)"', page)):
+        assert f'id="{target}"' in page, target
+
+
+def test_the_sections_answer_every_question_of_the_run(report):
+    _, numbers, _ = report
+    assert {"people", "ratings", "errors", "spread", "preferences", "dimensions", "confidence-ratings",
+            "comparison-ratings", "comparison-preferences"} <= set(numbers["figures"])  # fmt: skip
+    assert any(name.startswith("standings-near") for name in numbers["figures"])
+
+
+def test_the_json_has_what_agree_has(report, tmp_path):
+    _, numbers, run = report
+    assert main(["agree", run, "--by", "dimension", "--json", str(tmp_path / "agree.json")]) == 0
+    agree = json.loads((tmp_path / "agree.json").read_text())
+    assert numbers["agreement"]["judges"] == agree["judges"] and "report" in numbers["command"]
+    assert numbers["comparison"]["ratings"]["tests"] and numbers["no_comparison"] == ""
+
+
+def test_one_judge_and_one_item_make_a_report_that_says_what_there_is_not(tmp_path):
+    item = Item(Video("v"), "What?", ("a",))
+    lines = [Judgment(item.id, who, "p", "scored", score=3.0) for who in ("human:a", "judge")]
+    assert main(["report", write(tmp_path / "run", [(item, lines)]), "--out", str(tmp_path / "out")]) == 0
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "expected two; give another run" in page and "one video: no interval" in page
+
+
+@pytest.mark.parametrize(
+    ("gold", "out", "said"), [("nobody", "out", "there are: human:a"), ("human", "file", "name a folder")]
+)
+def test_what_cannot_be_reported_is_one_line(tmp_path, capsys, gold, out, said):
+    item = Item(Video("v"), "What?", ("a",))
+    lines = [Judgment(item.id, who, "p", "scored", score=3.0) for who in ("human:a", "judge")]
+    run = write(tmp_path / "run", [(item, lines)])
+    (tmp_path / "file").touch()
+    assert main(["report", run, "--gold", gold, "--out", str(tmp_path / out)]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_definitions_are_those_of_the_document(tmp_path):
+    found = {one.heading: dict(one.rows) for one in read_definitions()}
+    assert "psup" in str(found["Ratings"]).lower() and "Elo" in found["Preferences"] and "ECE" in found["Calibration"]
+    assert "|mean confidence - accuracy|" in found["Calibration"]["ECE"]
+    assert read_definitions(tmp_path / "none.md") == [] and anchor("Intervals and tests") == "def-intervals-and-tests"
+
+
+def test_a_section_without_figures_still_stands():
+    section = Section("a", "Why?", "Because.", "No such heading", "So.", ("one",), ("judge",), (("x", "1"),), ())
+    page = report_html([section], "human", ["run"], "python -m analysis report run")
+    assert "Why?" in page and "plotly" not in page.replace("js-plotly", "") and "<td>1</td>" in page
