@@ -9,6 +9,7 @@ from pathlib import Path
 
 import gradio as gr
 
+from analysis import sensitivity_tab
 from bootstrap import tab as bootstrap_tab
 from training import tab as training_tab
 from workbench import tab as judge_tab
@@ -27,11 +28,13 @@ def build(runs: Path) -> gr.Blocks:
         with gr.Tabs() as tabs:
             with gr.Tab("Judge", id="judge"):
                 judge = judge_tab.build(runs)
+            with gr.Tab("Sensitivity", id="sensitivity") as tab:
+                sensitivity_tab.build(runs, tab, judge)
             with gr.Tab("Bootstrap", id="bootstrap") as tab:
                 bootstrap_tab.build(runs, tab)
             if not is_demo():
                 with gr.Tab("Train", id="train") as tab:
-                    training_tab.build(runs, tab, training_tab.JudgeTab(tabs, "judge", judge))
+                    training_tab.build(runs, tab, training_tab.JudgeTab(tabs, "judge", judge.judge))
     return page
 
 

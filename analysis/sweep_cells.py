@@ -121,8 +121,12 @@ def _there(records: Records) -> str | None:
     return "target" if "target" in judges else None
 
 
-def _labels(records: Records, gold: str | None, kind: Kind) -> Mapping[str, Any]:
+def labels_of(found: SweepResult) -> Mapping[str, Any]:
     """The label of every item that has one: a rating, or a choice."""
+    return _labels(found.records, found.gold, found.kind)
+
+
+def _labels(records: Records, gold: str | None, kind: Kind) -> Mapping[str, Any]:
     if gold is None:
         return {}
     return gold_ratings(records, gold).by_item if kind == "pointwise" else gold_choices(records, gold)
@@ -177,6 +181,21 @@ class _Finder:
             if place in self.taken:
                 return self.taken[place]
         return {}, 0.0
+
+
+def judgments_of(folder: str | Path, cell: Cell) -> list[Judgment]:
+    """The judgments of one cell in full, item by item: what a reader who asks about a figure wants to see."""
+    run = Run.open(folder)
+    items, clips = run.items(), stored_clips(run.folder)
+    if str(cell.frames) in stored_refusals(run.folder).get(cell.judge, {}):
+        return []
+    wanted = set()
+    for name, item in items.items():
+        frames = given_frames(cell.frames, clips.get(item.video.sha256) if item.video else None)
+        wanted |= {(name, cell.judge, cell.temperature, count) for count in (frames, None)}
+    found = [one for one in run.judgments() if (one.item, *_place(one.judge, one.settings)) in wanted]
+    place = {name: number for number, name in enumerate(items)}
+    return sorted(found, key=lambda one: (place.get(one.item, -1), one.sample, list(one.settings.get("order", ()))))
 
 
 # -- one cell

@@ -61,7 +61,7 @@ class Forecast(NamedTuple):
     memory_bytes: int
     loaded_bytes: int
     most_tokens: int  # visual ones, of one prompt
-    tried_frames: int  # the most of a calibration call
+    calls: list[Call]  # the calibration
 
 
 class SweepPlan(NamedTuple):
@@ -141,7 +141,7 @@ def _forecast(
     per_batch = max(1, max(column.requests for column in columns) // max(1, len({_video(item) for item in items})))
     memory = loaded + rates.memory(most, per_batch)
     return Forecast(backend.name, columns, round(loading, 1), loading + sum(one.seconds for one in columns), int(memory),
-                    loaded, round(most), max(call.frames for call in calls))  # fmt: skip
+                    loaded, round(most), calls)  # fmt: skip
 
 
 def calibrate(items: Sequence[Item], clips: Mapping[str, Clip], plans: Mapping[int, JudgePlan]) -> list[Call]:
@@ -308,7 +308,7 @@ def plan_words(plan: SweepPlan) -> str:
             f"{size(memory)} of memory at most ({there})."]  # fmt: skip
     if memory > plan.free_bytes:
         said.append("That is more than there is: take fewer frames or smaller ones.")
-    tried = max(judge.tried_frames for judge in judges)
+    tried = max(call.frames for judge in judges for call in judge.calls)
     most = max((c.frames for j in judges for c in j.columns if not c.refused), default=0)
     said.append(
         f"Tried at up to {tried} frames" + ("; more were not tried, and may take longer." if most > tried else ".")

@@ -23,6 +23,8 @@ PAGE |= {
     "bootstrap/tab_audit.py",
     "bootstrap/tab_browse.py",
     "training/tab_panels.py",
+    "analysis/sensitivity_tab.py",
+    "analysis/sensitivity_panels.py",
 }
 FILES = [path for room in ROOMS for path in sorted((ROOT / room).rglob("*.py"))]
 

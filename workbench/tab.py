@@ -37,10 +37,10 @@ def served_folders() -> list[str]:
     return [str(EXAMPLES_FOLDER)]
 
 
-def build(runs: Path) -> gr.Dropdown:
+def build(runs: Path) -> FormPanel:
     """Lay out the tab inside the Blocks at hand and wire it; verdicts are written under `runs`.
 
-    Gives the judge field, which other tabs may fill.
+    Gives the form, which other tabs may read and fill.
     """
     examples = load_examples()
     with gr.Row(equal_height=False):
@@ -61,7 +61,7 @@ def build(runs: Path) -> gr.Dropdown:
     _wire_verdict(judging)
     _wire_result(form, result)
     gr.api(judge_endpoint(judging.resident, runs), api_name="judge", **ONE_AT_A_TIME)
-    return form.judge
+    return form
 
 
 def _example_pills() -> list[gr.Button]:
