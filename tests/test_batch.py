@@ -55,7 +55,9 @@ def test_slices_hold_every_item_once_and_videos_together(monkeypatch, count, vid
 
 
 def test_progress_counts_what_was_there(tmp_path):
-    (tmp_path / "judge.yaml").write_text("rules: [{where: {response: r1}, fail: overloaded}, {reply: <score>3</score>}]")
+    (tmp_path / "judge.yaml").write_text(
+        "rules: [{where: {response: r1}, fail: overloaded}, {reply: <score>3</score>}]"
+    )
     assignment = Assignment((f"scripted:{tmp_path}/judge.yaml",), samples=2, view="none")
     prompt, asked = load_prompt("pointwise"), [Item(None, "q", (f"r{number}",)) for number in range(4)]
     run = Run.create_or_resume(tmp_path / "run", config=assignment.config(prompt))

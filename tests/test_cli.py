@@ -83,6 +83,7 @@ def command(*argv, **options):
 
 # -- help and start
 
+
 def test_help_tells_defaults_and_prompts():
     judge = parser().parse_args(["judge"])
     assert judge.mode in list_prompts()
@@ -105,6 +106,7 @@ def test_help_and_show_start_without_the_heavy_libraries(work, capsys):
 
 
 # -- one video
+
 
 def test_a_rubric_verdict_is_readable(work, capsys):
     code, out, _ = run(capsys, *ASK, "--mode=rubric", "--out=r")
@@ -241,6 +243,7 @@ def test_usage_errors_exit_with_2(argv, capsys):
 
 # -- tables
 
+
 def break_row(kind, row):
     """A row of the table, broken in one of ten ways: the bytes of its line."""
     video, question, answer = row
@@ -325,6 +328,7 @@ def test_no_row_that_can_be_judged(work, capsys):
 
 
 # -- going on
+
 
 def test_a_limit_then_the_rest_then_another_judge(work, capsys):
     table("t.csv", [("a.mp4", "q", f"r{number}") for number in range(9)])
@@ -425,6 +429,7 @@ def test_two_processes_do_not_write_one_run(work, capsys):
 
 # -- show and export
 
+
 def test_show_tells_an_item_in_full(work, capsys):
     run(capsys, *ASK, "--out=r")
     (item,) = Run.open("r").items()
@@ -451,7 +456,7 @@ def test_whoever_reads_may_leave(work, capsys):
 
 @pytest.mark.parametrize("ending", ["parquet", "csv", "jsonl"])
 def test_exports_read_back(work, capsys, ending):
-    run(capsys, *ASK, "--response=Ein \"roter\" Ball,\nja. 球", "--response=noise", "--out=r")
+    run(capsys, *ASK, '--response=Ein "roter" Ball,\nja. 球', "--response=noise", "--out=r")
     code, out, _ = run(capsys, "export", "r", f"--to=out/x.{ending}")
     assert code == 0 and f"x.{ending}" in out
     judgments = Run.open("r").judgments()
@@ -471,6 +476,7 @@ def test_backends_are_listed(capsys):
 
 
 # -- the demo and the page type the same commands
+
 
 def test_the_demo_types_commands_that_can_be_parsed(work, capsys, monkeypatch):
     example = Example("A ball", str(work / "a.mp4"), "What is it?", ("-5 balls", "a ball"), ratings=(1, 5))

@@ -40,7 +40,9 @@ def ask(items, backend, name="pointwise", **settings):
 
 def test_a_scored_judgment_holds_what_stands_behind_it(video, judge):
     item = Item(video, "What happens?", ("It blinks.",))
-    [judgment] = ask([item], judge({"reply": "<thinking>It blinks.</thinking><score>4</score>"}), sampling=Sampling(seed=3))
+    [judgment] = ask(
+        [item], judge({"reply": "<thinking>It blinks.</thinking><score>4</score>"}), sampling=Sampling(seed=3)
+    )
     assert (judgment.status, judgment.score, judgment.reasoning) == ("scored", 4, "It blinks.")
     assert judgment.item == item.id and judgment.prompt == load_prompt("pointwise").id
     assert judgment.frames["decoder"] and len(judgment.frames["seconds"]) == 4
@@ -50,7 +52,11 @@ def test_a_scored_judgment_holds_what_stands_behind_it(video, judge):
 
 @pytest.mark.parametrize(
     ("reply", "reason"),
-    [("I would say 4.", "no <score>"), ("<score>4.5</score>", "whole number"), ("<thinking><score>5</score>", "never closed")],
+    [
+        ("I would say 4.", "no <score>"),
+        ("<score>4.5</score>", "whole number"),
+        ("<thinking><score>5</score>", "never closed"),
+    ],
 )
 def test_a_reply_without_a_verdict_is_unparsed_and_kept_verbatim(video, judge, reply, reason):
     [judgment] = ask([Item(video, "What?", ("A.",))], judge({"reply": reply}))

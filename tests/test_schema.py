@@ -5,7 +5,9 @@ import pytest
 from workbench.errors import InputError
 from workbench.schema import Item, Judgment, Sampling, Video, VideoPolicy, content_id
 
-ITEM = Item(Video("ab" * 32, "a.mp4"), "What happens?", ("A dog runs.",), reference="A dog runs home.", tags={"row": "1"})
+ITEM = Item(
+    Video("ab" * 32, "a.mp4"), "What happens?", ("A dog runs.",), reference="A dog runs home.", tags={"row": "1"}
+)
 
 
 @pytest.mark.parametrize(

@@ -100,7 +100,8 @@ def test_a_second_writer_is_refused_with_the_pid_and_a_killed_one_leaves_no_lock
 
 @pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_a_writer_that_is_told_to_end_says_stopped(run, sign):
-    holder = subprocess.Popen([sys.executable, "-c", HOLD, str(run.folder)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)  # fmt: skip
+    argv = [sys.executable, "-c", HOLD, str(run.folder)]
+    holder = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     assert holder.stdout.readline() == "held\n" and run.state() == "running"
     holder.send_signal(sign)
     assert holder.wait(timeout=30) != 0

@@ -271,6 +271,7 @@ def test_parquet_lists_and_missing_values(folder):
 
 # -- videos
 
+
 def test_video_paths_start_where_they_are_told(folder):
     path = write(folder, "t.csv", f"video,question,response\na.mp4,q,r\n{folder}/b.mp4,q,r\n")
     rows = rows_of(path, videos=folder / "clips")

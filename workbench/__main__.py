@@ -95,8 +95,8 @@ def _prompt_options(group: Any) -> None:
     group.add_argument("--judge-option", action="append", metavar="NAME=VALUE",
                        help="how judges are loaded: device, dtype, quantization=4bit, device_map=auto ..")  # fmt: skip
     group.add_argument("--mode", default="pointwise", metavar="PROMPT",
-                       help="pointwise, rubric, pairwise, pairwise_reasoning, ranking, or a prompt's .yaml file "
-                       "(default: %(default)s)")  # fmt: skip
+                       help="pointwise, rubric, pairwise, pairwise_reasoning, ranking, rubric_comparison, quality, "
+                       "quality_reasoning, or a prompt's .yaml file (default: %(default)s)")  # fmt: skip
     group.add_argument("--rubric", metavar="TEXT|FILE", help="your own rubric")
     group.add_argument("--scale", metavar="LOW-HIGH", help="ends of the scale, such as 0-10 (default: the prompt's)")
     group.add_argument("--labels", metavar="WORDS",

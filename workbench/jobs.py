@@ -91,7 +91,8 @@ def _state(alive: bool, record: Mapping[str, Any], status: Mapping[str, Any]) ->
         return said
     if record.get("stopped"):
         return "stopped"
-    return "done" if record.get("returncode") == 0 else "failed"  # a command that keeps no status; one killed keeps none
+    # a command that keeps no status; one killed keeps none
+    return "done" if record.get("returncode") == 0 else "failed"
 
 
 def list_jobs(root: Path) -> list[Job]:

@@ -40,8 +40,8 @@ class Criterion:
 class ReplyForm:
     """What a well-formed reply looks like: its tags in order, and the menu its verdict is chosen from.
 
-    `low` to `high` are whole numbers, `labels` (value -> words) may name some of them; with `words`, all of them. `responses` counts what is
-    ranked. Raises InputError for a form that no reply could fit.
+    `low` to `high` are whole numbers, `labels` (value -> words) may name some of them; with `words`, all of them.
+    `responses` counts what is ranked. Raises InputError for a form that no reply could fit.
     """
 
     kind: Kind

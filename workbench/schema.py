@@ -49,7 +49,9 @@ class Record:
         known = {f.name for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
         unknown = sorted(set(data) - known)
         if unknown:
-            raise InputError(f"{cls.__name__}: unknown field {unknown[0]!r}; known fields are {', '.join(sorted(known))}.")
+            raise InputError(
+                f"{cls.__name__}: unknown field {unknown[0]!r}; known fields are {', '.join(sorted(known))}."
+            )
         try:
             return cls(**data)
         except TypeError as error:
@@ -95,7 +97,9 @@ class Item(Record):
             raise InputError("Item: there is no response; give at least one.")
         for number, response in enumerate(self.responses, 1):
             if not (isinstance(response, str) and response.strip()):
-                raise InputError(f"Item: response {number} of {len(self.responses)} is empty; give its text or leave it out.")
+                raise InputError(
+                    f"Item: response {number} of {len(self.responses)} is empty; give its text or leave it out."
+                )
 
     @property
     def kind(self) -> Kind:
@@ -153,9 +157,13 @@ class VideoPolicy(Record):
         if self.fps is not None and self.max_frames is None:
             raise InputError("fps: got no max_frames with it; say how many frames a long video may give, e.g. 180.")
         if self.max_frames is not None and (self.fps is None or self.max_frames < 1):
-            raise InputError(f"max_frames: got {self.max_frames} with fps={self.fps}; it is a positive limit for fps sampling.")
+            raise InputError(
+                f"max_frames: got {self.max_frames} with fps={self.fps}; it is a positive limit for fps sampling."
+            )
         if not 0 < self.min_pixels <= self.max_pixels:
-            raise InputError(f"pixels: got {self.min_pixels} to {self.max_pixels}, expected 0 < min_pixels <= max_pixels.")
+            raise InputError(
+                f"pixels: got {self.min_pixels} to {self.max_pixels}, expected 0 < min_pixels <= max_pixels."
+            )
         if self.size_multiple < 1:
             raise InputError(f"size_multiple: got {self.size_multiple}, expected at least 1.")
         if self.decoder not in get_args(Decoder):
@@ -202,7 +210,9 @@ class Judgment(Record):
             raise InputError(f"Judgment: got status {self.status!r}, expected one of {', '.join(get_args(Status))}.")
         given = [name for name in SCORE_FIELDS if getattr(self, name) is not None]
         if self.status != "scored" and given:
-            raise InputError(f"Judgment: got {given[0]} with status {self.status!r}; only a scored judgment has score fields.")
+            raise InputError(
+                f"Judgment: got {given[0]} with status {self.status!r}; only a scored judgment has score fields."
+            )
         if self.status == "scored" and not {"score", "choice", "ranking"} & set(given):
             raise InputError("Judgment: got status 'scored' without score, choice or ranking; expected one of them.")
         if self.status == "failed" and not self.error:
@@ -211,7 +221,9 @@ class Judgment(Record):
             raise InputError(f"Judgment: got choice {self.choice!r}, expected one of {', '.join(get_args(Choice))}.")
         for name, number in self._numbers():
             if not math.isfinite(number):
-                raise InputError(f"Judgment: got {number} as {name}, expected a finite number; a missing score is None.")
+                raise InputError(
+                    f"Judgment: got {number} as {name}, expected a finite number; a missing score is None."
+                )
 
     def _numbers(self):
         if self.score is not None:
