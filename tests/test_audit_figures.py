@@ -51,7 +51,8 @@ def test_one_judge(info, rows):
     figure = marks_figure(found)
     (trace,) = figure.data
     assert list(trace.x)[-1] == 0.4 and list(trace.error_x.array)[-1] == pytest.approx(0.1)
-    assert trace.customdata[-1] == "n 24, 2 left out"
+    assert trace.customdata[-1] == f"{rows[-1]}: 0.40, n 24, 2 left out"
+    assert list(trace.y) == [-float(place) for place in range(len(rows))]
     assert not figure.layout.showlegend
 
 
@@ -64,6 +65,13 @@ def test_many_judges_have_a_colour_each_and_fit():
         low, high = figure.layout.xaxis.range
         assert low <= -0.1 and high >= 1.85
     assert figures[1].layout.showlegend and not figures[0].layout.showlegend
+
+
+def test_judges_stand_beside_each_other_and_keep_their_values():
+    two = marks_figure(lift_info(report(a=judge(0.2), **{"hf:an-owner/" + "a-long-name" * 3: judge(0.4)})))
+    assert [list(trace.x) for trace in two.data] == [[0.2], [0.4]]
+    assert two.data[0].y[0] > two.data[1].y[0] and two.data[0].y[0] == -two.data[1].y[0]
+    assert two.data[1].name.startswith("\u2026") and len(two.data[1].name) == 30
 
 
 def test_a_mark_without_an_interval_has_no_arms():

@@ -11,7 +11,9 @@ from analysis.audit.variant import Probe
 from analysis.estimate import Estimate
 from workbench.page.figures import empty_figure, template
 
-ROW_HEIGHT, FRAME_HEIGHT = 34, 110  # pixels
+ROW_HEIGHT, MARK_HEIGHT, TITLE_HEIGHT, AXIS_HEIGHT, LEGEND_HEIGHT = 34, 16, 44, 56, 24  # pixels
+SPREAD = 0.7  # of a row's height, taken by its judges
+LONGEST = 30  # characters of a name
 COLOURS = ("#3b6fd4", "#c2571a", "#2f8f5b", "#8a4fb5", "#b03a5b", "#6b7280")
 LIFTS: dict[str, tuple[Probe, str]] = {  # words: where the figure is; all are differences of scores
     "padding": ("verbosity", "padded_lift"),
@@ -82,20 +84,23 @@ def marks_figure(info: Marks) -> go.Figure:
     """A point with its interval for each mark, a colour a judge; without any, a sentence that says so."""
     if not info.marks:
         return empty_figure(f"{info.title}: nothing was measured.")
-    figure = go.Figure()
     judges = list(dict.fromkeys(mark.judge for mark in info.marks))
+    side_by_side = tuple(judges) != info.rows and len(judges) > 1  # else every judge has a row of its own
+    figure = go.Figure()
     for number, judge in enumerate(judges):
-        figure.add_trace(_trace(judge, [mark for mark in info.marks if mark.judge == judge], number))
-    low = min([info.span[0], *(mark.value if mark.low is None else mark.low for mark in info.marks)])
-    high = max([info.span[1], *(mark.value if mark.high is None else mark.high for mark in info.marks)])
-    edge = 0.04 * (high - low)
+        shift = ((len(judges) - 1) / 2 - number) * SPREAD / len(judges) if side_by_side else 0.0
+        figure.add_trace(_trace(judge, [mark for mark in info.marks if mark.judge == judge], number, info.rows, shift))
     figure.add_vline(x=0, line={"width": 1, "color": "#9aa3b2"})
-    figure.update_xaxes(title={"text": info.axis, "font": {"size": 12}}, range=[low - edge, high + edge])
-    figure.update_yaxes(categoryorder="array", categoryarray=list(info.rows)[::-1], automargin=True)
-    several = len(judges) > 1 and set(judges) != set(info.rows)
+    figure.update_xaxes(title={"text": info.axis, "font": {"size": 12}}, range=_range(info))
+    names = [_shortened(row) for row in info.rows]
+    places = [-number for number in range(len(names))]
+    figure.update_yaxes(tickvals=places, ticktext=names, range=[places[-1] - 0.6, 0.6], automargin=True)
+    below = LEGEND_HEIGHT * len(judges) * side_by_side
+    row_height = max(ROW_HEIGHT, MARK_HEIGHT * len(judges) * side_by_side)
     return figure.update_layout(
-        template=template(), height=ROW_HEIGHT * len(info.rows) + FRAME_HEIGHT, dragmode=False, showlegend=several,
-        scattermode="group", title={"text": info.title, "font": {"size": 14}}, legend={"orientation": "h", "y": -0.3},
+        template=template(), height=row_height * len(names) + TITLE_HEIGHT + AXIS_HEIGHT + below, dragmode=False,
+        showlegend=side_by_side, title={"text": info.title, "font": {"size": 14}}, margin={"b": AXIS_HEIGHT + below},
+        legend={"yref": "container", "y": 0, "yanchor": "bottom", "xref": "container", "x": 0.02},
     )  # fmt: skip
 
 
@@ -104,16 +109,30 @@ def audit_figures(report: AuditReport) -> list[go.Figure]:
     return [marks_figure(info(report)) for info in (reliance_info, looking_info, lift_info, rate_info)]
 
 
-def _trace(judge: str, marks: Sequence[Mark], number: int) -> go.Scatter:
+def _trace(judge: str, marks: Sequence[Mark], number: int, rows: Sequence[str], shift: float) -> go.Scatter:
     colour = COLOURS[number % len(COLOURS)]
     high = [0 if mark.high is None else mark.high - mark.value for mark in marks]
     low = [0 if mark.low is None else mark.value - mark.low for mark in marks]
-    told = [f"n {mark.n}" + (f", {mark.left_out} left out" if mark.left_out else "") for mark in marks]
+    told = [f"{mark.row}: {mark.value:.2f}, n {mark.n}" + (f", {mark.left_out} left out" if mark.left_out else "")
+            for mark in marks]  # fmt: skip
     return go.Scatter(
-        x=[mark.value for mark in marks], y=[mark.row for mark in marks], name=judge, mode="markers", customdata=told,
-        marker={"color": colour, "size": 9}, hovertemplate="%{y}: %{x:.2f}<br>%{customdata}<extra>%{fullData.name}</extra>",
+        x=[mark.value for mark in marks], y=[shift - rows.index(mark.row) for mark in marks], name=_shortened(judge),
+        mode="markers", customdata=told, marker={"color": colour, "size": 9}, hovertemplate="%{customdata}",
         error_x={"type": "data", "array": high, "arrayminus": low, "color": colour, "thickness": 1.5, "width": 4},
     )  # fmt: skip
+
+
+def _range(info: Marks) -> list[float]:
+    """What the axis shows: its span, every mark and interval, and a little room."""
+    low = min([info.span[0], *(mark.value if mark.low is None else mark.low for mark in info.marks)])
+    high = max([info.span[1], *(mark.value if mark.high is None else mark.high for mark in info.marks)])
+    edge = 0.04 * (high - low)
+    return [low - edge, high + edge]
+
+
+def _shortened(name: str) -> str:
+    """A name that leaves room on a narrow page, its end kept: that is where judges differ."""
+    return name if len(name) <= LONGEST else f"\u2026{name[1 - LONGEST :]}"
 
 
 def _info(
