@@ -16,7 +16,7 @@ from typing import NamedTuple
 import psutil
 
 from analysis.sweep_grid import Clip, Sweep, given_frames
-from analysis.sweep_run import judges_of, sweep_plans
+from analysis.sweep_run import batch_size, judges_of, sweep_plans
 from workbench.backends.base import Backend
 from workbench.errors import BackendError, InputError
 from workbench.judge import JudgePlan, judge_together, requests_for
@@ -138,7 +138,7 @@ def _forecast(
         column, largest = _column(items, clips, plans[frames], frames, sweep, rates, done)
         columns.append(column)
         most = max(most, largest)
-    per_batch = max(1, max(column.requests for column in columns) // max(1, len({_video(item) for item in items})))
+    per_batch = min(max(column.requests for column in columns), batch_size(backend))
     memory = loaded + rates.memory(most, per_batch)
     return Forecast(backend.name, columns, round(loading, 1), loading + sum(one.seconds for one in columns), int(memory),
                     loaded, round(most), calls)  # fmt: skip
@@ -274,8 +274,8 @@ def _column(
         count = sum(1 for item in fresh for _ in requests_for(item, plan._replace(samples=sweep.samples_of_all)))
         requests += count
         tokens += here
-        seconds += rates.video_seconds + rates.token_seconds * here
-        seconds += rates.batch_seconds + rates.request_seconds * count
+        seconds += rates.video_seconds + rates.token_seconds * here + rates.request_seconds * count
+    seconds += rates.batch_seconds * -(-requests // batch_size(plan.backend))
     return FramesPlan(asked, requests, round(tokens), round(seconds, 2)), most
 
 

@@ -120,7 +120,7 @@ def _batches(items: Sequence[Item], plans: Sequence[JudgePlan]) -> Iterator[list
     for item in items:
         by_video[item.video.sha256 if item.video else None].append(item)
     batch: list[Item] = []
-    full = getattr(plans[0].backend, "takes_at_once", BATCH_SIZE)
+    full = batch_size(plans[0].backend)
     for group in by_video.values():
         batch += group
         if sum(1 for _ in _requests(plans, batch)) >= full:
@@ -128,6 +128,11 @@ def _batches(items: Sequence[Item], plans: Sequence[JudgePlan]) -> Iterator[list
             batch = []
     if batch:
         yield batch
+
+
+def batch_size(backend: Backend) -> int:
+    """How many requests fill a batch of a judge."""
+    return getattr(backend, "takes_at_once", BATCH_SIZE)
 
 
 def stored_refusals(folder: Path) -> dict[str, dict[str, str]]:
