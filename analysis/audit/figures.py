@@ -59,19 +59,19 @@ def reliance_info(report: AuditReport) -> Marks:
     """Video reliance, one row a judge."""
     judges = tuple(report.judges)
     marks = [_mark(name, name, one.video_reliance) for name, one in report.judges.items()]
-    return Marks("Video reliance", "0: does not look; 1: another video, another score", judges, _known(marks), (0, 1))
+    return Marks("Video reliance", "0 ignores it, 1 depends on it", judges, _known(marks), (0, 1))
 
 
 def looking_info(report: AuditReport) -> Marks:
     """How far scores move when the video is changed, beside asking once more."""
     rows = (AGAIN, *LOOKING_CHANGES)
-    return _info("When the video is changed", "mean change of a score, in points", rows, (0, 1), report,
+    return _info("When the video is changed", "mean change, in points", rows, (0, 1), report,
                  lambda row: ("looking", f"moves: {row}"))  # fmt: skip
 
 
 def lift_info(report: AuditReport) -> Marks:
     """What moves the score besides the truth: differences to a neutral twin."""
-    return _info("What else moves the score", "points above the twin without it", tuple(LIFTS), (-0.5, 0.5), report,
+    return _info("What else moves the score", "points above its twin", tuple(LIFTS), (-0.5, 0.5), report,
                  LIFTS.__getitem__)  # fmt: skip
 
 
@@ -99,8 +99,9 @@ def marks_figure(info: Marks) -> go.Figure:
     row_height = max(ROW_HEIGHT, MARK_HEIGHT * len(judges) * side_by_side)
     return figure.update_layout(
         template=template(), height=row_height * len(names) + TITLE_HEIGHT + AXIS_HEIGHT + below, dragmode=False,
-        showlegend=side_by_side, title={"text": info.title, "font": {"size": 14}}, margin={"b": AXIS_HEIGHT + below},
-        legend={"yref": "container", "y": 0, "yanchor": "bottom", "xref": "container", "x": 0.02},
+        showlegend=side_by_side,
+        title={"text": info.title, "font": {"size": 14}, "x": 0.02, "xanchor": "left"}, margin={"b": AXIS_HEIGHT + below},
+        legend={"x": 0, "xanchor": "left", "yref": "container", "y": 0, "yanchor": "bottom"},
     )  # fmt: skip
 
 
