@@ -211,9 +211,12 @@ def map_figure(info: MapInfo) -> go.Figure:
     """A square for each cell with its value written in it; darker is better."""
     if not any(value is not None for row in info.values for value in row):
         return empty_figure("No cell of this judge has a value of this figure yet.")
+    # Squares without a value get their word as a note: a square's own text takes its ink from its colour.
+    texts = [[text if value is not None else "" for value, text in zip(values, some, strict=True)]
+             for values, some in zip(info.values, info.texts, strict=True)]  # fmt: skip
     figure = go.Figure(
         go.Heatmap(
-            z=info.values, x=info.temperatures, y=info.frames, text=info.texts, texttemplate="%{text}",
+            z=info.values, x=info.temperatures, y=info.frames, text=texts, texttemplate="%{text}",
             customdata=info.cells, hovertext=info.hovers, hovertemplate="%{hovertext}<extra></extra>",
             colorscale=SCALE, reversescale=info.lower_is_better, showscale=False, xgap=2, ygap=2, hoverongaps=True,
         )
