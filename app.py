@@ -10,9 +10,12 @@ from pathlib import Path
 import gradio as gr
 
 from analysis import sensitivity_tab
+from analysis import tab as meta_eval_tab
+from analysis import tab_compare as compare_tab
 from bootstrap import tab as bootstrap_tab
 from training import tab as training_tab
 from workbench import tab as judge_tab
+from workbench.page.resident import ResidentJudge
 from workbench.page.theme import launch_look
 from workbench.page.upload import UPLOAD_LIMITS
 
@@ -23,15 +26,20 @@ HEADER = f'<div class="vj-head"><h1>{TITLE}</h1><p>{SENTENCE}</p></div>'
 
 def build(runs: Path) -> gr.Blocks:
     """The page with all its tabs; verdicts are written under `runs`."""
+    resident = ResidentJudge()  # one for all tabs
     with gr.Blocks(title=TITLE, analytics_enabled=False) as page:
         gr.HTML(HEADER)
         with gr.Tabs() as tabs:
             with gr.Tab("Judge", id="judge"):
-                judge = judge_tab.build(runs)
+                judge = judge_tab.build(runs, resident)
+            with gr.Tab("Compare", id="compare") as tab:
+                compare_tab.build(runs, tab, resident)
             with gr.Tab("Sensitivity", id="sensitivity") as tab:
                 sensitivity_tab.build(runs, tab, judge)
             with gr.Tab("Bootstrap", id="bootstrap") as tab:
                 bootstrap_tab.build(runs, tab)
+            with gr.Tab("Meta-eval", id="meta-eval") as tab:
+                meta_eval_tab.build(runs, tab)
             if not is_demo():
                 with gr.Tab("Train", id="train") as tab:
                     training_tab.build(runs, tab, training_tab.JudgeTab(tabs, "judge", judge.judge))

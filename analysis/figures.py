@@ -3,7 +3,7 @@
 Names and numbers stand above their marks and not beside them, so that every figure can be read at 400 pixels.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from typing import Literal, NamedTuple
 
@@ -75,24 +75,30 @@ class SpreadInfo(NamedTuple):
 # -- findings to info
 
 
-def forest_info(title: str, judges: Mapping[str, Estimate], best: Best, mark: float | None = None) -> ForestInfo:
-    """The judges that have a value, the best first."""
+def told(one: Estimate) -> str:
+    """An estimate with what it is of."""
+    return f"{one}{counts(one)}"
+
+
+def counts(one: Estimate) -> str:
+    """What an estimate is of."""
+    return f" · n {one.n}" + (f", {one.left_out} left out" if one.left_out else "")
+
+
+def forest_info(
+    title: str, judges: Mapping[str, Estimate], best: Best, mark: float | None = None, say: Callable[[Estimate], str] = told
+) -> ForestInfo:  # fmt: skip
+    """The judges that have a value, the best first; `say` puts one in words."""
     order = {"high": lambda one: -one.value, "low": lambda one: one.value, "zero": lambda one: abs(one.value)}[best]
     known = sorted(((name, one) for name, one in judges.items() if one.value is not None), key=lambda it: order(it[1]))
     missing = tuple(f"{name}: {one.reason or 'none'}" for name, one in judges.items() if one.value is None)
-    return ForestInfo(title, tuple(ForestRow(name, *bounds(one), told(one)) for name, one in known), missing, mark)
+    return ForestInfo(title, tuple(ForestRow(name, *bounds(one), say(one)) for name, one in known), missing, mark)
 
 
 def bounds(one: Estimate) -> tuple[float, float, float]:
     """Value, low and high; a value without an interval stands for its own."""
     assert one.value is not None
     return one.value, one.value if one.low is None else one.low, one.value if one.high is None else one.high
-
-
-def told(one: Estimate) -> str:
-    """An estimate with what it is of."""
-    left_out = f", {one.left_out} left out" if one.left_out else ""
-    return f"{one} · n {one.n}{left_out}"
 
 
 def confusion_info(judge: str, one: Matched) -> ConfusionInfo:

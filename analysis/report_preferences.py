@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from analysis.estimate import Estimate
 from analysis.figures import (
+    counts,
     forest_figure,
     forest_info,
 )
@@ -55,7 +56,7 @@ def standings(found: Findings) -> Iterator[Section]:
         if not lines:
             continue
         drawn = [
-            Drawn(name, forest_info(title, {line.name: getattr(line, field) for line in lines}, "high", 1000.0),
+            Drawn(name, forest_info(title, {line.name: getattr(line, field) for line in lines}, "high", 1000.0, strength),
                   forest_figure, f"{title} of each competitor: 400 more means ten times the odds of winning; 1000 (dotted) is "
                   "the middle. Whiskers: 95 % intervals that draw whole videos.",
                   counted(getattr(line, field) for line in lines))
@@ -73,6 +74,11 @@ def rating(one: Estimate) -> str:
     if one.value is None:
         return "none"
     return f"{one.value:.0f}" + ("" if one.low is None else f" [{one.low:.0f}, {one.high:.0f}]")
+
+
+def strength(one: Estimate) -> str:
+    """The same with what it is of."""
+    return rating(one) + counts(one)
 
 
 def rankings(found: Findings) -> Iterator[Section]:

@@ -25,6 +25,11 @@ PAGE |= {
     "training/tab_panels.py",
     "analysis/sensitivity_tab.py",
     "analysis/sensitivity_panels.py",
+    "analysis/tab_audit.py",
+    "analysis/tab_compare.py",
+    "analysis/tab_compare_panels.py",
+    "analysis/tab_failures.py",
+    "analysis/tab_sections.py",
 }
 FILES = [path for room in ROOMS for path in sorted((ROOT / room).rglob("*.py"))]
 

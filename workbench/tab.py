@@ -37,8 +37,8 @@ def served_folders() -> list[str]:
     return [str(EXAMPLES_FOLDER)]
 
 
-def build(runs: Path) -> FormPanel:
-    """Lay out the tab inside the Blocks at hand and wire it; verdicts are written under `runs`.
+def build(runs: Path, resident: ResidentJudge) -> FormPanel:
+    """Lay out the tab inside the Blocks at hand and wire it; the resident judge's verdicts are written under `runs`.
 
     Gives the form, which other tabs may read and fill.
     """
@@ -54,9 +54,10 @@ def build(runs: Path) -> FormPanel:
                     stop = gr.Button("Stop", variant="stop", visible=False, elem_id="vj-stop")
         with gr.Column(scale=6, min_width=300):
             result = results.result_panel(bool(examples))
-    judging = Judging(form, message, result, start, stop, ResidentJudge(), StopRequests(), runs)
+    judging = Judging(form, message, result, start, stop, resident, StopRequests(), runs)
+    wire_responses(form)
     _wire_form(form, fit, message)
-    _wire_video(form)
+    wire_video(form)
     _wire_examples(form, pills)
     _wire_verdict(judging)
     _wire_result(form, result)
@@ -70,20 +71,26 @@ def _example_pills() -> list[gr.Button]:
         return [gr.Button(example.title, size="sm", variant="secondary") for example in load_examples()]
 
 
-def _wire_form(form: FormPanel, fit: gr.HTML, message: gr.HTML) -> None:
+def wire_responses(form: FormPanel) -> None:
+    """Add and remove responses; a way of judging shows as many as it needs."""
     rows = [*form.rows, *form.removes, form.count, form.add]
     form.add.click(partial(forms.with_another_response, form), form.count, rows, **QUIET)
     for number, remove in enumerate(form.removes):
         take_out = partial(forms.without_response, form, number)
         remove.click(take_out, [form.count, *form.responses], [*rows, *form.responses], **QUIET)
-    form.judge.change(partial(forms.with_judge, form), form.judge, [form.judge, form.frames], **QUIET)
     form.mode.change(partial(forms.with_mode, form), [form.mode, form.count], [form.mode, *rows], **QUIET)
+
+
+def _wire_form(form: FormPanel, fit: gr.HTML, message: gr.HTML) -> None:
+    form.judge.change(partial(forms.with_judge, form), form.judge, [form.judge, form.frames], **QUIET)
     bounded = [form.mode, form.judge, form.frames, form.low, form.high, form.text_only]
     gr.on([field.change for field in bounded], lambda *values: (show.refusal_note(read_form(*values)), ""), form.inputs,
           [fit, message], trigger_mode="always_last", **QUIET)  # fmt: skip
 
 
-def _wire_video(form: FormPanel) -> None:
+def wire_video(form: FormPanel) -> None:
+    """Look at an upload, and make it playable."""
+
     def take_upload(path: str):
         try:
             upload = accept_upload(path)

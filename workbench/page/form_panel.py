@@ -58,25 +58,27 @@ def read_form(*values: Any) -> JudgeForm:
     return JudgeForm(**given | whole | {"video": video, "responses": responses})
 
 
-def form_panel() -> FormPanel:
-    """Lay out the form in the Blocks at hand."""
-    video = gr.File(label="Video", height=128, elem_id="vj-video")
-    player = gr.Video(label="Player", interactive=False, height=236, visible=False, buttons=[], elem_id="vj-player")
+def form_panel(prefix: str = "vj") -> FormPanel:
+    """Lay out the form in the Blocks at hand; the names of its elements begin with `prefix`."""
+    video = gr.File(label="Video", height=128, elem_id=f"{prefix}-video")
+    player = gr.Video(
+        label="Player", interactive=False, height=236, visible=False, buttons=[], elem_id=f"{prefix}-player"
+    )
     video_note = gr.HTML()
     instruction = gr.Textbox(
         label="Instruction",
         placeholder="What was asked about the video",
         lines=2,
         max_lines=8,
-        elem_id="vj-instruction",
+        elem_id=f"{prefix}-instruction",
     )
-    responses, rows, removes, add = _responses()
+    responses, rows, removes, add = _responses(prefix)
     mode = gr.Radio(
         [(mode.label, name) for name, mode in MODES.items()],
         value="pointwise",
         label="How to judge",
         info=MODES["pointwise"].help,
-        elem_id="vj-mode",
+        elem_id=f"{prefix}-mode",
     )
     specs = [row.spec for row in list_backends() if row.named]
     judge = gr.Dropdown(
@@ -85,20 +87,20 @@ def form_panel() -> FormPanel:
         label="Judge",
         allow_custom_value=True,
         info=about_judge(DEFAULT_JUDGE),
-        elem_id="vj-judge-spec",
+        elem_id=f"{prefix}-judge-spec",
     )
     with gr.Column(elem_classes="vj-more"):
         with gr.Accordion("Rubric, scale and criteria", open=False):
             rubric, low, high, labels, criteria = _guide()
         with gr.Accordion("Reference, frames and sampling", open=False):
-            reference, description, frames, temperature, seed, text_only = _settings()
+            reference, description, frames, temperature, seed, text_only = _settings(prefix)
     return FormPanel(
         video, instruction, mode, judge, text_only, reference, description, rubric, low, high, labels, criteria, frames,
         temperature, seed, responses, rows, removes, add, gr.State(1), player, video_note,
     )  # fmt: skip
 
 
-def _responses():
+def _responses(prefix: str):
     responses, rows, removes = [], [], []
     for number in range(MOST_RESPONSES):
         letter = letter_of(number)
@@ -110,12 +112,12 @@ def _responses():
                     placeholder=placeholder,
                     lines=3,
                     max_lines=14,
-                    elem_id=f"vj-response-{letter}",
+                    elem_id=f"{prefix}-response-{letter}",
                 )
             )
             removes.append(gr.Button(f"Remove {letter}", size="sm", elem_classes="vj-remove", visible=False))
         rows.append(row)
-    add = gr.Button("Add a response", size="sm", elem_id="vj-add", elem_classes="vj-quiet")
+    add = gr.Button("Add a response", size="sm", elem_id=f"{prefix}-add", elem_classes="vj-quiet")
     return tuple(responses), tuple(rows), tuple(removes), add
 
 
@@ -144,7 +146,7 @@ def _guide():
     return rubric, low, high, labels, criteria
 
 
-def _settings():
+def _settings(prefix: str):
     reference = gr.Textbox(
         label="Reference answer",
         lines=2,
@@ -161,7 +163,7 @@ def _settings():
         step=1,
         label="Frames",
         info=frames_help(DEFAULT_JUDGE),
-        elem_id="vj-frame-count",
+        elem_id=f"{prefix}-frame-count",
     )
     with gr.Row():
         temperature = gr.Slider(

@@ -1,0 +1,179 @@
+"""The Compare tab: judges in turn on one form, blind ballots that name nobody, votes and who leads, and its wiring."""
+
+import gradio as gr
+import pytest
+
+from analysis import tab_compare
+from analysis.labelling import labelled_by
+from analysis.side_by_side import blind_sides, judge_sides, missing_sides, open_sides
+from analysis.tab_compare import Comparing, baselines, compared
+from analysis.tab_compare_panels import VOTES
+from analysis.votes import ballot_of, draw_two, keep_vote, leaders, leaders_section, vote_item
+from tests.clips import Clip
+from tests.test_analysis_commands import ratings, write
+from workbench.errors import InputError
+from workbench.page.form import JudgeForm
+from workbench.page.resident import ResidentJudge
+from workbench.store import Run
+
+KIND = "rules:\n  - reply: '<thinking>All is there. <img src=x></thinking><score>5</score>'\n"
+STRICT = "rules:\n  - reply: '<thinking>Much is missing.</thinking><score>2</score>'\n"
+BROKEN = "rules:\n  - fail: out of memory\n"
+
+
+@pytest.fixture
+def judges(tmp_path):
+    specs = {}
+    for name, script in (("kind", KIND), ("strict", STRICT), ("broken", BROKEN)):
+        (tmp_path / f"{name}.yaml").write_text(script)
+        specs[name] = f"scripted:{tmp_path / f'{name}.yaml'}"
+    return specs
+
+
+@pytest.fixture
+def form(tmp_path):
+    Clip().write(tmp_path / "clip.mp4")
+    return JudgeForm(str(tmp_path / "clip.mp4"), "What happens?", ("A circle moves.",), frames=2)
+
+
+@pytest.mark.parametrize(("chosen", "blind", "mode", "said"), [
+    ([], False, "pointwise", "choose two judges or more"), (["a"], False, "pointwise", "choose two judges or more"),
+    (["a", " a "], False, "pointwise", "choose two"), (list("abcdefg"), False, "pointwise", "at most 6"),
+    (["a", "b"], True, "ranking", "another way of judging"), (["a", "b"], False, "pointwise", "add a video"),
+])  # fmt: skip
+def test_everything_missing_is_said(chosen, blind, mode, said):
+    assert said in missing_sides(JudgeForm(None, "What?", ("a", "b", "c"), mode), chosen, blind)
+
+
+def test_judges_answer_in_turn_and_one_that_cannot_does_not_stop_the_others(form, judges, tmp_path):
+    told = []
+    names = [judges["kind"], "nobody-such", judges["strict"]]
+    sides = judge_sides(form, names, tmp_path / "runs", ResidentJudge(), told.append)
+    assert [side.verdict and side.verdict.judgments[0].score for side in sides] == [5.0, None, 2.0]
+    assert "no judge" in sides[1].problem and any("judge 3 of 3" in stage for stage in told)
+    html = open_sides(sides)
+    assert "<img src=x" not in html and "<td>3</td>" in html and "nobody-such" in html
+
+
+def test_a_blind_reader_is_told_no_name(form, judges, tmp_path):
+    told = []
+    sides = judge_sides(
+        form, [judges["kind"], judges["strict"]], tmp_path / "runs", ResidentJudge(), told.append, blind=True
+    )
+    ballot = ballot_of(sides)
+    shown = blind_sides(ballot.sides, ballot.order) + " ".join(told)
+    assert "yaml" not in shown and "scripted" not in shown and "Much is missing." in shown
+    item = vote_item(ballot)
+    assert "scripted" not in item.instruction + str(item.responses) and item.tags["model_a"] == judges["kind"]
+
+
+def test_a_judge_that_could_not_be_loaded_is_not_named_either(form, judges, tmp_path):
+    sides = judge_sides(form, [judges["kind"], "nobody-such"], tmp_path / "runs", ResidentJudge(), blind=True)
+    with pytest.raises(InputError) as error:
+        ballot_of(sides)
+    assert "nobody-such" not in str(error.value)
+
+
+def test_votes_are_human_judgments_and_make_an_elo_table(form, judges, tmp_path):
+    runs = tmp_path / "runs"
+    sides = judge_sides(form, [judges["kind"], judges["strict"]], runs, ResidentJudge(), blind=True)
+    assert leaders(runs) == []
+    for number, order in enumerate([(0, 1), (1, 0), (0, 1)]):
+        ballot = ballot_of(sides)._replace(order=order)
+        place = "first" if ballot.sides[order[0]].judge == judges["strict"] else "second"
+        vote = keep_vote(runs, ballot, f"reader{number}", place)
+        assert vote.choice == "B" and vote.settings["order"] == list(order)  # the kind one is A, by name
+    lines = leaders(runs)
+    assert [line.name for line in lines] == [judges["strict"], judges["kind"]]
+    assert lines[0].wins == 3 and lines[0].elo.value > 1000 > lines[1].elo.value and lines[0].elo.n == 3
+    section = leaders_section(lines)
+    assert section.rows[0][1:3] == ("3", "3") and len(section.drawn) == 1
+    keep_vote(runs, ballot, "reader2", "tie")
+    assert leaders(runs)[0].ties == 1 and len(labelled_by(runs / "votes", "reader2")) == 1
+    assert {ballot_of(sides).order for _ in range(60)} == {(0, 1), (1, 0)}
+
+
+@pytest.mark.parametrize(("name", "shown"), [("", "first"), ("anna", "third")])
+def test_a_vote_needs_a_name_and_a_side(form, judges, tmp_path, name, shown):
+    sides = judge_sides(form, [judges["kind"], judges["strict"]], tmp_path / "runs", ResidentJudge(), blind=True)
+    with pytest.raises(InputError):
+        keep_vote(tmp_path / "runs", ballot_of(sides), name, shown)
+    assert not (tmp_path / "runs" / "votes").exists()
+
+
+def test_two_of_many_are_drawn():
+    drawn = {frozenset(draw_two(list("abc"))) for _ in range(60)}
+    assert drawn == {frozenset("ab"), frozenset("ac"), frozenset("bc")}
+
+
+# -- the tab
+
+
+@pytest.fixture
+def page(tmp_path):
+    with gr.Blocks() as blocks, gr.Tabs(), gr.Tab("Compare") as tab:
+        tab_compare.build(tmp_path, tab, ResidentJudge())
+    return blocks
+
+
+def test_the_tab_is_wired_and_has_no_public_endpoint(page):
+    events = page.config["dependencies"]
+    assert all(event["api_visibility"] == "private" for event in events)
+    names = {event["api_name"] for event in events}
+    assert {"begin", "compare", "done", "request_stop"} <= names
+    shared = [event for event in page.fns.values() if event.concurrency_id == "judge"]
+    assert len(shared) == 1 and shared[0].concurrency_limit == 1
+    ids = [component["props"].get("elem_id") for component in page.config["components"]]
+    assert {f"vj-cmp-{name}" for name in (*VOTES, "judges", "video", "start")} <= set(ids) and "vj-video" not in ids
+
+
+class Request:
+    session_hash = "one"
+
+
+@pytest.fixture
+def comparing(tmp_path):
+    with gr.Blocks():
+        live = tab_compare.live_panel()
+    return Comparing(live, ResidentJudge(), tab_compare.StopRequests(), tmp_path / "runs")
+
+
+def values_of(comparing, form, specs, blind, who="anna"):
+    named = vars(form)
+    fields = comparing.live.form.inputs[: -len(comparing.live.form.responses)]
+    plain = [named[name] for name in comparing.live.form._fields[: len(fields)]]
+    responses = [*form.responses, *[""] * (len(comparing.live.form.responses) - len(form.responses))]
+    return [specs, blind, who, *plain, *responses]
+
+
+def test_a_blind_round_from_the_button_to_the_names(comparing, form, judges):
+    live, values = comparing.live, values_of(comparing, form, [judges["kind"], judges["strict"]], True)
+    assert comparing.begin(Request, *values)[live.stop]["visible"]
+    last = list(comparing.compare(Request, *values))[-1]
+    assert last[live.voting]["visible"] and "scripted" not in last[live.sides]
+    assert "expected up to 40 letters" in comparing.vote("first", last[live.ballot], "")[live.told]
+    voted = comparing.vote("first", last[live.ballot], "anna")
+    assert "kind.yaml" in voted[live.told] and "strict.yaml" in voted[live.sides] and voted[live.ballot] is None
+    assert voted[live.leaders["votes"].box]["visible"]
+    assert len(Run.open(comparing.runs / "votes").judgments()) == 1
+
+
+def test_what_is_missing_is_said_at_the_button(comparing):
+    values = values_of(comparing, JudgeForm(), [], False)
+    assert "choose two judges" in comparing.begin(Request, *values)[comparing.live.message]
+    assert list(comparing.compare(Request, *values)) == [{comparing.live.message: gr.skip()}]
+
+
+def test_over_runs_shows_the_paired_tests(tmp_path):
+    write(tmp_path / "run", [ratings(video, 1 + video % 5) for video in range(12)])
+    with gr.Blocks():
+        over = tab_compare.runs_panel(tmp_path)
+    assert ("near", "near") in baselines(tmp_path, ["run"], "human")["choices"]
+    found = compared(over, tmp_path, ["run"], "human", "near")
+    place = over.places["comparison-ratings"]
+    assert (
+        found[place.box]["visible"] and "less near" in found[place.table] and "--baseline=near" in found[over.command]
+    )
+    assert "Almost there" in compared(over, tmp_path, [], "human", "")[over.message]
+    assert "no run" in compared(over, tmp_path, ["none"], "human", "")[over.message].replace("not a run", "no run")
+    assert "expected the name" in compared(over, tmp_path, ["../x"], "human", "")[over.message]

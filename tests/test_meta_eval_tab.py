@@ -1,0 +1,168 @@
+"""The Meta-eval tab and its failure explorer: choosing, measuring, blind cards that tell nothing, labels, the export."""
+
+from pathlib import Path
+
+import gradio as gr
+import pytest
+
+from analysis import tab as meta_eval
+from analysis.case_card import blind_card, open_card
+from analysis.case_texts import read_case
+from analysis.cases import Filters, read_cases
+from analysis.explorer import export_now, failures_command, load_cases, neighbour, queue, run_names
+from analysis.tab import measured, report_command, with_gold
+from analysis.tab_failures import explorer_panel, opened, read_filters
+from analysis.tab_sections import section_places
+from tests.test_analysis_commands import pairs, ratings, write
+from workbench.schema import Item, Judgment
+
+EVIL = "<img src=x onerror=alert(1)>"
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs")
+    item = Item(None, f"What {EVIL}?", (f"a {EVIL}",), tags={"row": EVIL})
+    lines = [Judgment(item.id, "human:0", "label", "scored", score=1.0, reasoning=EVIL),
+             Judgment(item.id, f"evil {EVIL}", "p@1", "scored", score=5.0, reasoning=EVIL, settings={"order": [0]}),
+             Judgment(item.id, "silent", "p@1", "unparsed", error=EVIL, reply=EVIL)]  # fmt: skip
+    groups = [ratings(video, 1 + video % 5) for video in range(10)] + [pairs(video) for video in range(10)]
+    write(folder / "run", [(item, lines), *groups])
+    write(folder / "page-1", [(item, lines[1:])])
+    return folder, item
+
+
+@pytest.fixture
+def measure(runs):
+    with gr.Blocks():
+        parts = [
+            gr.Dropdown(),
+            gr.Dropdown(),
+            gr.Textbox(),
+            gr.Button(),
+            gr.DownloadButton(),
+            gr.HTML(),
+            gr.HTML(),
+            gr.Dropdown(),
+        ]
+        return meta_eval.Measure(*parts, section_places(meta_eval.FIGURES, "t"), gr.HTML(), gr.State(None))
+
+
+def test_the_tab_is_wired_and_has_no_public_endpoint(tmp_path):
+    with gr.Blocks() as page, gr.Tabs(), gr.Tab("Meta-eval") as tab:
+        meta_eval.build(tmp_path, tab)
+    assert all(event["api_visibility"] == "private" for event in page.config["dependencies"])
+    ids = {component["props"].get("elem_id") for component in page.config["components"]}
+    assert {"vj-meta-runs", "vj-meta-start", "vj-case-save", "vj-case-export"} <= ids
+
+
+def test_runs_of_judges_stand_before_single_verdicts(runs):
+    assert run_names(runs[0]) == ["run", "page-1"]
+
+
+def test_gold_is_whoever_is_in_the_runs(runs):
+    folder, _ = runs
+    update, said = with_gold(folder, ["run"], "human")
+    assert update["value"] == "human" and said == "" and "near" in update["choices"]
+    update, said = with_gold(folder, ["page-1"], "human")
+    assert update["value"] == "" and "Nobody has labelled" in said
+    assert "not a run folder" in with_gold(folder, ["none"], "human")[1]
+
+
+def test_measuring_fills_the_sections_and_writes_the_report(runs, measure):
+    folder, _ = runs
+    shown = measured(measure, folder, ["run"], "human", "dimension")
+    assert shown[measure.places["ratings"].box]["visible"] and shown[measure.places["errors"].figures[0]]["visible"]
+    assert shown[measure.report]["visible"] and "--by=dimension" in shown[measure.command]
+    heads = [shown[place.head] for place in measure.places.values()]
+    assert EVIL not in "".join(heads) + "".join(shown[place.table] for place in measure.places.values())
+    page = Path(shown[measure.report]["value"]).read_text()
+    assert "How far the judges can be trusted" in page and EVIL not in page
+    another = meta_eval.filled(measure.places, shown[measure.found], "near [pairwise@1]")
+    assert another[measure.places["standings"].box]["visible"]
+
+
+@pytest.mark.parametrize(("names", "gold", "said"), [
+    ([], "human", "choose runs"), (["run"], "", "whose verdicts are gold"),
+    (["run"], "nobody", "there are"), (["../x"], "human", "the name of a run"),
+])  # fmt: skip
+def test_what_cannot_be_measured_is_said_in_place(runs, measure, names, gold, said):
+    shown = measured(measure, runs[0], names, gold, "")
+    assert said in shown[measure.message] and not shown[measure.report]["visible"]
+    assert not any(shown[place.box]["visible"] for place in measure.places.values())
+
+
+def test_the_command_quotes_what_it_is_given(tmp_path):
+    assert report_command([tmp_path / "a b"], "human:a b", "x;y").endswith("--out=report '--by=x;y'")
+
+
+# -- the explorer
+
+
+def test_a_blind_card_tells_nothing_and_an_open_one_everything(runs):
+    folder, item = runs
+    texts = read_case([folder / "run"], item.id)
+    blind = blind_card(item, (0,))
+    case = next(case for case in read_cases([folder / "run"]) if case.item == item.id)
+    shown = open_card(case, texts, "human")
+    assert EVIL not in blind + shown
+    for told in ("human", "gold", "evil", "silent", "4 too high", "vj-chip"):
+        assert told not in blind, told
+    for told in ("gold 1", "4 too high", "no verdict", "unparsed", "judges 0 apart"):
+        assert told in shown, told
+
+
+def test_a_blind_queue_is_in_an_order_that_tells_nothing(runs):
+    cases = load_cases((runs[0] / "run",), "human")
+    worst, blind = (queue(cases, Filters(), hidden, "anna") for hidden in (False, True))
+    assert [case.item for case in worst] != [case.item for case in blind] and set(worst) == set(blind)
+    assert blind != queue(cases, Filters(), True, "ben")
+    assert load_cases((runs[0] / "run",), "human") is cases
+
+
+def test_stepping_goes_round_and_passes_over_what_is_labelled(runs):
+    found = queue(load_cases((runs[0] / "run",), "human"), Filters(), False, "")
+    first, second, last = found[0].item, found[1].item, found[-1].item
+    assert neighbour([], None, 1) is None
+    assert neighbour(found, None, 0).place == 0 and neighbour(found, "gone", 1).place == 0
+    assert neighbour(found, last, 1).case.item == first and neighbour(found, first, -1).case.item == last
+    assert neighbour(found, first, 1, {second}).case.item == found[2].item
+    assert neighbour(found, first, 0).case.item == first
+
+
+def test_opening_hides_the_gold_and_offers_the_right_form(runs):
+    folder, item = runs
+    with gr.Blocks():
+        panel = explorer_panel()
+    cases = load_cases((folder / "run",), "human")
+    place = neighbour(queue(cases, Filters(), True, "anna"), None, 1)
+    texts = read_case([folder / "run"], place.case.item)
+    shown = opened(panel, place, texts, True, "anna", "human", 3)
+    assert "labelled by you" in shown[panel.count] and shown[panel.current] == place.case.item
+    assert (
+        shown[panel.score]["visible"] != shown[panel.choice]["visible"] and "What people say" not in shown[panel.card]
+    )
+    pair = next(one for one in queue(cases, Filters(kind="pairwise"), False, ""))
+    orders = set()
+    for name in map(str, range(12)):
+        hidden = opened(
+            panel, neighbour([pair], None, 1), read_case([folder / "run"], pair.item), True, name, "human", 0
+        )
+        orders.add(
+            tuple(value for _, value in (one for one in hidden[panel.choice]["choices"] if isinstance(one, tuple)))
+        )
+    assert orders == {("A", "B", "tie"), ("B", "A", "tie")}
+
+
+def test_empty_fields_take_everything():
+    assert read_filters("", "any", None, 0, "", None, None, None) == Filters()
+
+
+def test_the_queue_is_exported_with_the_command_that_does_the_same(runs):
+    folder, _ = runs
+    filters = Filters(direction="over", size=2.0, shortest=1)
+    found = queue(load_cases((folder / "run",), "human"), filters, False, "")
+    queued = export_now(folder, (folder / "run",), "human", found, filters)
+    assert queued.exported.items == len(found) > 0 and queued.archive.suffix == ".zip"
+    assert "--direction=over" in queued.command and "--words=1.." in queued.command
+    assert failures_command([folder], "human", Filters(), folder / "q").count("--") == 2
