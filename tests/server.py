@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-START_SECONDS = 90
+START_SECONDS = 240
 
 # Replies by what the instruction asks; the last rule scores anything.
 SCRIPT = """
