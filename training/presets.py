@@ -40,6 +40,11 @@ class Preset:
     seed: int = 0
 
     @property
+    def frames(self) -> tuple[int, ...]:
+        """The numbers of frames that its last stage shows."""
+        return tuple(self.stages["judge"].frames) or (self.policy.frames or 0,)
+
+    @property
     def prompts(self) -> tuple[str, ...]:
         """The prompts that the judge is trained for, in the mix of its last stage."""
         return tuple(name for name in self.stages["judge"].mix if name not in TASKS)

@@ -4,15 +4,15 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from training.presets import Preset
+from training.presets import Preset, Stage
 from workbench.backends.judge_file import JudgeFile, write_judge_file
 from workbench.errors import InputError
 from workbench.prompts import load_prompt
 
 LARGEST = 16_000_000  # bytes of all files
 WARNING = (
-    "A first rough judge, trained for minutes on drawn shapes. It shows how the workbench works; "
-    "do not rely on its verdicts, and use a real checkpoint for real videos."
+    "It knows drawn shapes only, one at a time best; its card counts its mistakes. It shows how the workbench works: "
+    "use a real checkpoint for real videos."
 )
 Figures = Mapping[str, Mapping[str, Mapping[str, float]]]
 
@@ -46,7 +46,7 @@ def judge_file(preset: Preset) -> JudgeFile:
         prompts=tuple(prompt.name for prompt in prompts),
         scale=(1, 5),
         domain=preset.domain,
-        max_frames=preset.policy.frames,
+        max_frames=max(preset.frames),
         sampling=preset.sampling,
         video_policy=preset.policy,
         warning=WARNING,
@@ -62,19 +62,27 @@ def training_seconds(metrics: Path) -> dict[str, float]:
 def model_card(preset: Preset, parameters: int, figures: Figures, seconds: Mapping[str, float]) -> str:
     """The README of the checkpoint folder."""
     stages = [
-        f"| {name} | {plan.steps} | {plan.videos} | {plan.rows} | {plan.lr} | {seconds[name] / 60:.0f} min |"
+        f"| {name} | {plan.steps} | {_seen_in_a_step(plan)} | {plan.objects or 'all'} | {plan.lr} | "
+        f"{seconds.get(name, 0) / 60:.0f} min |"
         for name, plan in preset.stages.items()
     ]
     return CARD.format(
         parameters=f"{parameters / 1e6:.1f}",
         domain=preset.domain,
+        fewest=min(preset.frames),
         frames=preset.policy.frames,
+        most=max(preset.frames),
         prompts=", ".join(preset.prompts),
         recipe=" ".join(preset.world),
         stages="\n".join(stages),
         measured="\n".join(_figure_lines(figures)),
         preset=preset.name,
     )
+
+
+def _seen_in_a_step(plan: Stage) -> str:
+    packs = ", ".join(f"{count:g} {task}" for task, count in plan.mix.items())
+    return packs or f"{plan.videos} videos"
 
 
 def _figure_lines(figures: Figures) -> list[str]:
@@ -92,35 +100,37 @@ license: apache-2.0
 tags: [video, judge, procedural-world]
 ---
 
-# The judge that ships: a first rough version
+# The judge that ships
 
 A {parameters}-million-parameter Qwen2.5-VL (the architecture; none of its weights) that judges responses about videos.
 It is here so that the workbench can be tried in full on any machine, without a GPU or a download.
 
-**It is a first rough judge.** {domain} Nothing it says about people, places, film or anything else that a camera saw
-has a meaning, and its good form must not be taken for knowledge. Even in its own world it was trained on single
-objects only, and makes the mistakes counted below.
+**It is a small judge of a small world.** {domain} Nothing it says about people, places, film or anything else that a
+camera saw has a meaning, and its good form must not be taken for knowledge. In its own world it is at its best with one
+object in the scene; of several it often describes the wrong one. The figures below count its mistakes.
 
 ## What it was trained for
 
 - Prompts: {prompts}; scale 1 to 5; reference answer optional. Other prompts and scales are refused.
-- {frames} frames of 112x112 pixels, uniform in time, of clips of 2 to 8 seconds.
+- {frames} frames of 112x112 pixels ({fewest} to {most} were seen in training), uniform in time, of clips of 2 to 8 seconds.
 - English of the world's own few hundred words. Other words are read byte by byte and mean nothing to it.
 
 ## How it was trained
 
 From random weights, on scenes of the procedural world (`python -m bootstrap world {recipe}`), by
-`python -m training fit --preset {preset}`, on two shared processor cores:
+`python -m training fit --preset {preset}`:
 
-| stage | steps | videos a step | rows a video | peak learning rate | time |
+| stage | steps | packs a step | objects | peak learning rate | time |
 |---|---|---|---|---|---|
 {stages}
 
-1. *dense*: the vision tower learns what lies under each token: object or not, colour, shape, size, texture, motion.
-2. *language*: the language model, on the frozen tower, learns the parts of judging in drills: to describe the scene, to
-   name what is seen of each fact, and, without a video, to list what a response claims and to tell equal from unequal.
-3. *judge*: (item, judgment) rows, rendered by the functions that inference uses, loss on the target only. The rationale
-   names each stated fact in a fixed order (seen, said, correct or wrong), then gives the score.
+1. *reading*: without a video, the language model learns to list what a response claims, and to tell equal from unequal.
+2. *dense*: the vision tower learns what lies under each token, told by the language model's own embeddings of the words
+   (colour, shape, size, texture, background), and where things are and how they move.
+3. *looking*: the language model learns to say what is seen of each fact.
+4. *single*, *judge*: (item, judgment) rows, rendered by the functions that inference uses, loss on the target only, the
+   drills going on beside them; first scenes of one object, then all. The rationale names each stated fact in a fixed
+   order (seen, said, correct or wrong), then gives the score.
 
 ## How well it does
 
@@ -137,7 +147,10 @@ judge that really looks does far worse there.
 
 ## Limits
 
-- Natural videos: not at all. Several objects, long clips, moving cameras, unseen shapes and colours: not trained.
+- Several objects: it has not learned to find the one that is asked about, and reads its facts off any of them.
+- When something appears or vanishes: often wrong. Shapes are its weakest sight.
+- Natural videos: not at all. Long clips, moving cameras, unseen shapes and colours: not trained.
 - Rankings, other scales, several criteria, rubrics or guides of your own: not trained.
+- Pairs without reasoning: it has no room to compare, and goes by the place of the response. Ask for reasons.
 - Text inside a response can still mislead it; it was trained on no attack.
 """
