@@ -11,7 +11,7 @@ from workbench.page.figures import empty_figure, template
 
 COLOURS = ("#1b8a7e", "#c07a12", "#4a92d0", "#8f67c4", "#c2574a", "#7a828f")  # seen on light and dark alike
 DASHES = ("solid", "dash", "dot", "dashdot")
-CURVE_HEIGHT, ROW_HEIGHT, ROOM = 300, 46, 96  # pixels
+CURVE_HEIGHT, ROW_HEIGHT, ROOM = 310, 46, 118  # pixels
 LOWER_IS_BETTER = ("mae", "spread", "invalid", "order_flips")
 WORDS = {
     "spearman": "Spearman with the labels",
@@ -233,5 +233,6 @@ def map_figure(info: MapInfo) -> go.Figure:
 
 
 def _laid_out(figure: go.Figure, title: str, height: int) -> go.Figure:
-    figure.update_layout(template=template(), height=height, dragmode=False)
-    return figure.update_layout(title={"text": _plain(title), "font_size": 14, "y": 1, "yanchor": "top", "pad_t": 10})
+    words = _plain(title).replace(" by ", "<br>by ", 1).replace(": ", ":<br>", 1)  # a phone is narrow
+    figure.update_layout(template=template(), height=height, dragmode=False, margin_t=56)
+    return figure.update_layout(title={"text": words, "font_size": 14, "y": 1, "yanchor": "top", "pad_t": 10})

@@ -123,7 +123,8 @@ def choice_card(found: SweepResult) -> str:
     kind = "" if choice.best else "warn"
     notes = "".join(f"<li>{escape(text)}</li>" for text in cell_notes(found))
     beside = f'<details><summary>Beside the figures</summary><ul class="vj-sub">{notes}</ul></details>' if notes else ""
-    return note(f"<strong>Which cell to take.</strong>{said}{beside}", kind)
+    so_far = ", so far" if any(one.state != "refused" and not one.complete for one in found.cells) else ""
+    return note(f"<strong>Which cell to take{so_far}.</strong>{said}{beside}", kind)
 
 
 def cell_words(one: CellFigures) -> str:
