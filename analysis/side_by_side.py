@@ -9,22 +9,25 @@ from html import escape
 from pathlib import Path
 from typing import NamedTuple
 
+from analysis.labelling import LABELS, labelled_by
 from workbench.backends.stopping import never
 from workbench.errors import InputError, WorkbenchError
-from workbench.judge import pair_outcome
-from workbench.page.form import JudgeForm, missing_inputs, missing_sentence
+from workbench.judge import one_response_each, pair_outcome
+from workbench.page.form import JudgeForm, missing_inputs, missing_sentence, prompt_options
 from workbench.page.frame_strip import frame_strip
 from workbench.page.ratings import choice_colour, ink_on, rating_colour
 from workbench.page.receipt import receipt_table
 from workbench.page.resident import ResidentJudge
 from workbench.page.show import cards, error_note, notes
 from workbench.page.verbatim import verbatim_command
-from workbench.page.verdict import PageVerdict, Stopped, judge_form
+from workbench.page.verdict import PageVerdict, Stopped, item_of, judge_form
 from workbench.page.verdict_card import letter_of
+from workbench.prompts import load_prompt
 from workbench.schema import Judgment
 from workbench.verdict_text import verdict
 
 MOST_JUDGES = 6
+PERSON = "human:"
 Stage = Callable[[str], None]
 
 
@@ -90,11 +93,32 @@ def _side(
     form: JudgeForm, runs: Path, resident: ResidentJudge, tell: Stage, stop_requested: Callable[[], bool]
 ) -> Side:
     try:
+        if form.judge.startswith(PERSON):
+            return Side(form.judge, labels_of(form, runs / LABELS))
         return Side(form.judge, judge_form(form, runs, resident, tell, stop_requested))
     except Stopped:
         raise
     except WorkbenchError as error:
         return Side(form.judge, None, str(error))
+
+
+def labels_of(form: JudgeForm, folder: Path) -> PageVerdict:
+    """What a person (judge human:NAME) has said of these very responses, from the page's labels.
+
+    Raises InputError where they have not, and for pairs, which people see in one order only.
+    """
+    if not form.scores:
+        raise InputError(f"{form.judge}: people's labels of pairs are compared over runs, below.")
+    item, prompt = item_of(form), load_prompt(form.mode, **prompt_options(form))
+    given = labelled_by(folder, form.judge.removeprefix(PERSON))
+    judgments = tuple(given[one.id] for one in one_response_each([item]) if one.id in given)
+    several = len(item.responses) > 1
+    if len(judgments) < len(item.responses):
+        what = "all of these responses" if several else "this response"
+        raise InputError(f"{form.judge} has not labelled {what}; open a run that judged it in the failure explorer of the "
+                         "Meta-eval tab, and label it there.")  # fmt: skip
+    titles = tuple(f"Response {letter_of(place)}" if several else "The response" for place in range(len(judgments)))
+    return PageVerdict(form, item, prompt, judgments, titles, (), None, {}, (), "", folder)
 
 
 # -- what is shown
@@ -111,6 +135,8 @@ def open_sides(sides: Sequence[Side]) -> str:
 def _open(side: Side) -> str:
     if side.verdict is None:
         return error_note(side.problem)
+    if side.judge.startswith(PERSON):
+        return cards(side.verdict)
     frames, receipt = (
         f"<details><summary>{title}</summary>{html}</details>"
         for title, html in (

@@ -27,6 +27,11 @@ from workbench.page.verbatim import verbatim_command
 from workbench.page.verdict import Stopped
 from workbench.tab import ONE_AT_A_TIME, wire_responses, wire_video
 
+# On a narrow screen the verdicts stand below the form.
+SHOW_SIDES = """() => {
+  const sides = document.querySelector('#vj-cmp-sides');
+  if (sides && sides.innerText && sides.getBoundingClientRect().top > innerHeight * 0.8) sides.scrollIntoView({behavior: 'smooth'});
+}"""
 QUIET = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 
 
@@ -133,7 +138,9 @@ def _wire_live(comparing: Comparing, tab: gr.Tab) -> None:
     begun = live.start.click(comparing.begin, live.inputs, [live.message, live.working, live.start, live.stop], **QUIET)
     judged = begun.then(comparing.compare, live.inputs, [live.message, live.working, *shown], show_progress="hidden",
                         api_visibility="private", **ONE_AT_A_TIME)  # fmt: skip
-    judged.then(comparing.done, None, [live.start, live.stop, live.working], **QUIET)
+    judged.then(comparing.done, None, [live.start, live.stop, live.working], **QUIET).then(
+        None, js=SHOW_SIDES, api_visibility="private"
+    )
     live.stop.click(comparing.request_stop, None, live.stop, **QUIET)
     for button, name in zip(live.votes, ("first", "tie", "second"), strict=True):
         button.click(partial(comparing.vote, name), [live.ballot, live.who], [*shown, *table], show_progress="minimal",

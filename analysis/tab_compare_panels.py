@@ -59,7 +59,7 @@ def live_panel() -> Live:
             gr.HTML(WHAT_COMPARE_IS)
             judges = gr.Dropdown([row.spec for row in list_backends() if row.named], value=FIRST_JUDGES, label="Judges",
                                  multiselect=True, allow_custom_value=True, elem_id="vj-cmp-judges",
-                                 info="Two to six. Also a folder, hf:owner/name, with +adapter if wanted. One is in memory "
+                                 info="Two to six. Also a folder, hf:owner/name, +adapter if wanted, human:NAME. One is in memory "
                                  "at a time. Metrics need a reference answer.")  # fmt: skip
             blind = gr.Checkbox(False, label="Blind", elem_id="vj-cmp-blind",
                                 info="Two of these judges, drawn by chance and without names, for you to vote on.")  # fmt: skip

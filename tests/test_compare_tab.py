@@ -4,7 +4,7 @@ import gradio as gr
 import pytest
 
 from analysis import tab_compare
-from analysis.labelling import labelled_by
+from analysis.labelling import keep_label, labelled_by, make_label
 from analysis.side_by_side import blind_sides, judge_sides, missing_sides, open_sides
 from analysis.tab_compare import Comparing, baselines, compared
 from analysis.tab_compare_panels import VOTES
@@ -14,6 +14,7 @@ from tests.test_analysis_commands import ratings, write
 from workbench.errors import InputError
 from workbench.page.form import JudgeForm
 from workbench.page.resident import ResidentJudge
+from workbench.page.verdict import item_of
 from workbench.store import Run
 
 KIND = "rules:\n  - reply: '<thinking>All is there. <img src=x></thinking><score>5</score>'\n"
@@ -104,6 +105,17 @@ def test_a_vote_needs_a_name_and_a_side(form, judges, tmp_path, name, shown):
 def test_two_of_many_are_drawn():
     drawn = {frozenset(draw_two(list("abc"))) for _ in range(60)}
     assert drawn == {frozenset("ab"), frozenset("ac"), frozenset("bc")}
+
+
+def test_people_stand_beside_judges_with_what_they_have_labelled(form, judges, tmp_path):
+    runs = tmp_path / "runs"
+    names = [judges["kind"], "human:anna"]
+    assert "has not labelled this response" in judge_sides(form, names, runs, ResidentJudge())[1].problem
+    item = item_of(form)
+    keep_label(runs / "labels", item, make_label(item, "anna", score=3, reason="Half of it."))
+    sides = judge_sides(form, names, runs, ResidentJudge())
+    html = open_sides(sides)
+    assert sides[1].verdict.judgments[0].score == 3.0 and "Half of it." in html and "<td>2</td>" in html
 
 
 # -- the tab
