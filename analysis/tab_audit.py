@@ -17,7 +17,9 @@ from analysis.audit.source import drawn, open_source
 from analysis.audit.variant import PROBES
 from analysis.commands_audit import audit_text, cost_lines
 from analysis.explorer import run_names
+from analysis.labelling import LABELS
 from analysis.side_by_side import chosen_judges
+from analysis.votes import VOTES
 from workbench import jobs
 from workbench.backends import check_spec, list_backends
 from workbench.errors import InputError, WorkbenchError
@@ -163,7 +165,7 @@ def wire_audit(panel: AuditPanel, runs: Path, tab: gr.Tab) -> None:
 
 def with_sources(runs: Path, chosen: str | None):
     """The runs whose items can be audited."""
-    names = [name for name in run_names(runs) if not name.startswith(PREFIX)]
+    names = [name for name in run_names(runs) if not name.startswith(PREFIX) and name not in (LABELS, VOTES)]
     return gr.update(choices=names, value=chosen if chosen in names else next(iter(names), None))
 
 

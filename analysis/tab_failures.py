@@ -249,4 +249,4 @@ def strip_of(texts: CaseTexts, hidden: bool) -> str:
         strip = frame_strip(sample_frames(texts.item.video.path, policy, limits=UPLOAD_LIMITS))
     except VideoError:  # said under the player
         return ""
-    return strip.replace("What the judge saw", "Frames") if hidden else strip
+    return strip if settings and not hidden else strip.replace("What the judge saw", "Frames")
