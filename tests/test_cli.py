@@ -372,19 +372,21 @@ def slow_table(count=40):
     return ["judge", "--items=t.csv", "--judge=scripted:slow.yaml"]
 
 
-def wait_for_lines(path, count):
-    for _ in range(600):
+def wait_for_lines(path, count, process):
+    deadline = time.monotonic() + 120  # a machine may be busy; a process that ends is told at once
+    while time.monotonic() < deadline and process.poll() is None:
         if Path(path).exists() and Path(path).read_bytes().count(b"\n") >= count:
             return
         time.sleep(0.02)
-    raise AssertionError(f"{path} never got {count} lines")
+    process.kill()
+    raise AssertionError(f"{path} never got {count} lines: {process.communicate()[1]}")
 
 
 def test_a_killed_run_goes_on_where_it_was(work, capsys):
     argv = slow_table()
     run(capsys, *argv, "--out=undisturbed")
     process = command(*argv, "--out=killed")
-    wait_for_lines("killed/judgments.jsonl", 8)
+    wait_for_lines("killed/judgments.jsonl", 8, process)
     process.kill()
     process.communicate()
     with Path("killed/judgments.jsonl").open("a") as file:
@@ -400,7 +402,7 @@ def test_a_killed_run_goes_on_where_it_was(work, capsys):
 
 def test_a_killed_run_is_not_shown_as_running(work, capsys):
     process = command(*slow_table(), "--out=killed")
-    wait_for_lines("killed/judgments.jsonl", 8)
+    wait_for_lines("killed/judgments.jsonl", 8, process)
     assert "state    running" in run(capsys, "show", "killed")[1]
     process.kill()
     process.communicate()
@@ -410,7 +412,7 @@ def test_a_killed_run_is_not_shown_as_running(work, capsys):
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_keeps_what_is_done(work, sign):
     process = command(*slow_table(400), "--out=r")
-    wait_for_lines("r/judgments.jsonl", 8)
+    wait_for_lines("r/judgments.jsonl", 8, process)
     process.send_signal(sign)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130 and "Traceback" not in err
@@ -420,7 +422,7 @@ def test_an_interrupt_keeps_what_is_done(work, sign):
 def test_two_processes_do_not_write_one_run(work, capsys):
     argv = slow_table(400)
     process = command(*argv, "--out=r")
-    wait_for_lines("r/judgments.jsonl", 2)
+    wait_for_lines("r/judgments.jsonl", 2, process)
     code, _, err = run(capsys, *argv, "--out=r")
     process.kill()
     process.communicate()
