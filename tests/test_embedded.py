@@ -45,7 +45,7 @@ def test_it_says_what_it_was_made_for_and_warns(judge):
     assert judge.declared.scale == (1, 5)
     assert set(judge.declared.prompts) == {"pointwise", "rubric", "pairwise", "pairwise_reasoning"}
     assert "procedural world" in judge.declared.domain and "atural videos" in judge.declared.domain
-    assert "rough" in judge.warning
+    assert "drawn shapes" in judge.warning
     assert judge.video_policy.frames == 8
     assert judge.view == "video"
 
@@ -64,7 +64,7 @@ def test_it_replies_in_form_and_with_reasons(judge, name):
 
 def test_the_card_tells_limits_and_measured_figures():
     card = (EMBEDDED / "README.md").read_text(encoding="utf-8")
-    for words in ("first rough", "procedural world", "Natural videos", "Spearman", "well-formed", "without the video"):
+    for words in ("small judge of a small world", "procedural world", "Natural videos", "Spearman", "well-formed", "without the video"):
         assert words in card
 
 
