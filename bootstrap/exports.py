@@ -17,11 +17,12 @@ from typing import Any, Literal, NamedTuple
 
 from bootstrap.dataset import SPLITS, Dataset, rows_of_kind, write_lines
 from bootstrap.rows import Row
-from workbench.prompts import Prompt, form_for, list_prompts, load_prompt, render
+from workbench.prompts import Prompt, form_for, load_prompt, render
 from workbench.replies import Verdict, write_reply
 
 Format = Literal["workbench", "llama-factory", "ms-swift", "parquet"]
 VIDEO = "<video>"
+PROMPTS = ("pointwise", "rubric", "pairwise", "pairwise_reasoning")  # not those of picture quality, nor of rubrics
 NAME = "videojudge"  # of the datasets in dataset_info.json
 ROLES = {
     "role_tag": "role",
@@ -53,9 +54,8 @@ class Exported(NamedTuple):
 
 
 def export_prompts() -> list[Prompt]:
-    """The prompts that dataset rows are rendered with: those of the workbench for one response or a pair."""
-    prompts = map(load_prompt, list_prompts())
-    return [prompt for prompt in prompts if prompt.kind in ("pointwise", "pairwise")]
+    """The prompts that dataset rows are rendered with: those of the workbench that judge what a response says."""
+    return [load_prompt(name) for name in PROMPTS]
 
 
 def unfit(prompt: Prompt, row: Row) -> str | None:

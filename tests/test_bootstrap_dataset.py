@@ -184,7 +184,7 @@ def test_training_reads_the_workbench_folder_and_writes_the_same_replies(dataset
 
 def check_conversations(dataset, found: dict):
     """The conversations of each (prompt, split) against what inference renders, and the replies against the labels."""
-    assert any(name == "rubric" for name, _ in found)
+    assert {name for name, _ in found} == {"pointwise", "rubric", "pairwise", "pairwise_reasoning"}
     for prompt in export_prompts():
         for split in SPLITS:
             fit = [row for row in dataset.rows[split] if row.item.kind == prompt.kind and not unfit(prompt, row)]
