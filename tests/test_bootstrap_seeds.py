@@ -41,22 +41,23 @@ def test_near_duplicates_of_known_similarity(texts, dropped):
     assert near_duplicates(texts) == dropped
 
 
-def test_hashing_finds_what_comparing_every_pair_finds():
+@pytest.mark.parametrize(("threshold", "shared"), [(0.9, [17, 18, 19]), (0.5, [10, 11, 12])])  # of 20 words
+def test_hashing_finds_what_comparing_every_pair_finds(threshold, shared):
     rng = random.Random(0)
     texts = []
     for _ in range(150):
         own = rng.sample([f"w{number}" for number in range(60)], 20)
-        texts += [" ".join(own), " ".join([*own[: rng.choice([17, 18, 19])], "extra"])]
+        texts += [" ".join(own), " ".join([*own[: rng.choice(shared)], "extra"])]
     kept: list[int] = []
     expected = {}
     for position, text in enumerate(texts):
-        close = [other for other in kept if jaccard(words(text), words(texts[other])) >= 0.9]
+        close = [other for other in kept if jaccard(words(text), words(texts[other])) >= threshold]
         if close:
             expected[position] = close[0]
         else:
             kept.append(position)
     assert len(expected) > 30
-    assert near_duplicates(texts) == expected
+    assert near_duplicates(texts, threshold) == expected
 
 
 # -- readers
