@@ -141,9 +141,15 @@ def encode_comparison(
     return replace(encoded, labels=_verdict_labels(processor, encoded))
 
 
+def verdict_ids(processor: Any) -> tuple[int, int]:
+    """The tokens of "correct" and "wrong" in a rationale."""
+    correct, wrong = (processor.tokenizer(f" {word}")["input_ids"][0] for word in ("correct", "wrong"))
+    return correct, wrong
+
+
 def _verdict_labels(processor: Any, encoded: Encoded) -> Any:
     """The labels of the words "correct" and "wrong" and of the count behind "wrong"; -100 elsewhere."""
-    correct, wrong = (processor.tokenizer(f" {word}")["input_ids"][0] for word in ("correct", "wrong"))
+    correct, wrong = verdict_ids(processor)
     told = (encoded.ids == correct) | (encoded.ids == wrong)
     for behind in (1, 2, 3):
         told[behind:] |= encoded.ids[:-behind] == wrong

@@ -26,13 +26,15 @@ from training.rows import (
     encode_look,
     fact_values,
     sights,
+    verdict_ids,
 )
-from training.sft import Packed, pack, target_losses
+from training.sft import IGNORE, Packed, Targets, pack, target_losses
 from workbench.backends.encoding import Encoded, VideoInputs, video_inputs
 from workbench.backends.positions import RopeRule, rope_rule
 from workbench.prompts import Prompt, load_prompt
 
 FEATURE_VIDEOS = 32  # videos that go through the frozen tower at a time
+VERDICT_WEIGHT = 5.0
 REFERENCE_SHARE = 0.1  # of the judging packs show the reference answer
 SIGHTS, COMPARISONS = 2, 3  # things to look at in one video; made-up comparisons at a time
 
@@ -111,7 +113,7 @@ def run_rows(learner: Learner, world: World, plan: Stage, seed: int) -> list[flo
     world = world.up_to(plan.objects)
     clips, features = _seen_once(learner, world, plan) if set(plan.mix) - set(TEXT_TASKS) else ({}, {})
     tasks = {name: task_of(name, learner, world, clips, plan.rows) for name in plan.mix}
-    number = rank()
+    number, verdicts = rank(), torch.tensor(verdict_ids(learner.processor))
 
     def draw(step: int) -> list[Load]:
         return draw_loads(tasks, plan.mix, world.videos, random.Random(f"{seed} {step} {number}"))
@@ -124,7 +126,7 @@ def run_rows(learner: Learner, world: World, plan: Stage, seed: int) -> list[flo
             targets = target_losses(
                 model, [load.packed for load in batch], [features.get(each.video) for each in batch]
             )
-        return _by_task(batch, targets, plan.mix)
+        return _by_task(batch, targets, _weights(batch, verdicts))
 
     return train(model.parameters(), loss_of, plan, learner.place)
 
@@ -145,15 +147,21 @@ def draw_loads(
     return found
 
 
-def _by_task(batch: Sequence[Load], targets: Any, mix: Mapping[str, float]) -> tuple[torch.Tensor, dict[str, float]]:
-    """Sum of the tasks' mean losses, and each one's loss and share of tokens predicted right."""
+def _weights(batch: Sequence[Load], verdicts: torch.Tensor) -> torch.Tensor:
+    """Weight of every target token: of "correct" and "wrong" more, which are few and on which the score hangs."""
+    told = torch.cat([load.packed.ids[load.packed.labels != IGNORE] for load in batch])
+    return 1.0 + (VERDICT_WEIGHT - 1.0) * torch.isin(told, verdicts)
+
+
+def _by_task(batch: Sequence[Load], targets: Targets, weights: torch.Tensor) -> tuple[torch.Tensor, dict[str, float]]:
+    """Mean of the tasks' weighted mean losses, and each one's loss and share of tokens predicted right."""
     names = list(dict.fromkeys(load.task for load in batch))
     counts = torch.tensor([max(1, int(load.packed.branches.max())) for load in batch])
     of_row = torch.tensor([names.index(load.task) for load in batch]).repeat_interleave(counts)
     of_token, figures, total = of_row[targets.rows], {}, 0.0
     for number, name in enumerate(names):
         mine = of_token == number
-        loss = targets.losses[mine].mean()
+        loss = (targets.losses[mine] * weights[mine]).sum() / weights[mine].sum()
         total = total + loss
         figures |= {f"{name}_loss": loss.item(), f"{name}_accuracy": targets.right[mine].float().mean().item()}
     return total / len(names), figures
