@@ -164,7 +164,7 @@ def test_judgments_carry_their_cell_in_their_settings(found):
 
 
 def test_figures_by_hand(found):
-    *_, result = found
+    _, run, result = found
     cells = {(one.cell.temperature, one.cell.frames): one for one in result.cells}
     right, blind, moved, broken = (cells[place] for place in ((0, 4), (0, 2), (0.5, 4), (1, 4)))
     assert right.figures["spearman"].value == pytest.approx(1) and right.figures["mae"].value == 0
@@ -177,7 +177,13 @@ def test_figures_by_hand(found):
     assert moved.figures["mae"].value == pytest.approx((1 + 2 + 2 + 1) / 12)
     assert broken.figures["invalid"].value == pytest.approx(1 / 3) and broken.coverage.unparsed == 4
     assert (right.cost.tokens, right.cost.video_tokens, right.cost.total_tokens) == (45, 32, 180)
-    assert right.cost.seconds == pytest.approx(2, abs=0.2)  # generating, and a little decoding
+    column = [one.usage for one in run.judgments() if _frames_asked(one) == 4]
+    taken = [sum(value for name, value in usage.items() if name.endswith("_seconds")) for usage in column]
+    assert right.cost.seconds == pytest.approx(sum(taken) / len(taken)) and right.cost.seconds >= 2  # 0.5 s a frame
+
+
+def _frames_asked(judgment):
+    return (judgment.settings.get("video") or {}).get("frames")
 
 
 def test_clips_that_are_too_short_give_what_they_have_and_are_counted(found):
@@ -265,8 +271,8 @@ def test_a_killed_sweep_goes_on_with_what_is_missing(tmp_path, capsys):
     words, out = killed_sweep(tmp_path)
     process = subprocess.Popen([sys.executable, "-m", "analysis", *words], cwd=Path(__file__).parent.parent)
     try:
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline and not (lines := _lines(out)):
+        deadline = time.monotonic() + 240  # a machine may be busy; a process that ends is told at once
+        while time.monotonic() < deadline and process.poll() is None and not _lines(out):
             time.sleep(0.02)
     finally:
         os.kill(process.pid, signal.SIGKILL)
