@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 DRAWS = 1000
+DRAWN_AT_ONCE = 1 << 18  # videos: all draws of a small run in one go, little memory for a large one
 LEVEL = 0.95
 
 
@@ -52,9 +53,10 @@ def _interval(sums: np.ndarray, counts: np.ndarray) -> tuple[float, float]:
     """Percentiles of the mean over draws of whole videos; sums and counts [videos]."""
     size = len(sums)
     rng = np.random.default_rng(0)
-    means = np.empty(DRAWS)
-    for draw in range(DRAWS):
-        times = np.bincount(rng.integers(size, size=size), minlength=size)
-        means[draw] = (times @ sums) / (times @ counts)
+    at_once = max(1, DRAWN_AT_ONCE // size)
+    means = []
+    for start in range(0, DRAWS, at_once):
+        drawn = rng.integers(size, size=(min(at_once, DRAWS - start), size))
+        means += list(sums[drawn].sum(1) / counts[drawn].sum(1))
     low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(low), float(high)
