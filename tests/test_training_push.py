@@ -190,7 +190,7 @@ def start(hub, home: Path, *words: str, token: str | None = TOKEN, **env: str) -
 
 
 def finish(process: subprocess.Popen, code: int = 0) -> str:
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=280)
     assert process.returncode == code, err
     return out + err
 
