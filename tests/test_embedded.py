@@ -45,7 +45,7 @@ def test_it_says_what_it_was_made_for_and_warns(judge):
     assert judge.declared.scale == (1, 5)
     assert set(judge.declared.prompts) == {"pointwise", "rubric", "pairwise", "pairwise_reasoning"}
     assert "procedural world" in judge.declared.domain and "atural videos" in judge.declared.domain
-    assert "drawn shapes" in judge.warning
+    assert "its mistakes" in judge.warning
     assert judge.video_policy.frames == 8
     assert judge.view == "video"
 

@@ -10,10 +10,7 @@ from workbench.errors import InputError
 from workbench.prompts import load_prompt
 
 LARGEST = 16_000_000  # bytes of all files
-WARNING = (
-    "It knows drawn shapes only, one at a time best; its card counts its mistakes. It shows how the workbench works: "
-    "use a real checkpoint for real videos."
-)
+WARNING = "A small judge that shows how the workbench works; its card counts its mistakes."
 Figures = Mapping[str, Mapping[str, Mapping[str, float]]]
 
 
