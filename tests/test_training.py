@@ -231,6 +231,7 @@ def test_a_step_has_as_many_packs_of_each_task_as_the_mix_says(world, learner):
     assert int(pairs.branches.max()) % 2 == 0  # each in both orders
 
 
+@pytest.mark.slow
 def test_two_processes_learn_as_one_model(data, tmp_path):
     command = [sys.executable, "-m", "training", "fit", "--data", str(data), "--out", str(tmp_path), "--processes", "2"]
     command += ["--steps", "dense=2", "reading=2", "looking=1", "single=1", "judge=1"]
