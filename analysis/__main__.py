@@ -8,7 +8,6 @@ exit code: 0 done; 1 some of it was not; 2 the request cannot be carried out; 13
 
 import argparse
 import io
-import os
 import shlex
 import sys
 from collections.abc import Sequence
@@ -26,7 +25,7 @@ from analysis import (
     commands_scale,
     commands_sweep,
 )
-from workbench.errors import WorkbenchError
+from workbench.door import answer
 
 VERB_MODULES = (
     commands_agree,
@@ -60,22 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="replace")  # a terminal that cannot show a letter shows "?"
     arguments = parser().parse_args(argv)
     arguments.command = shlex.join(["python", "-m", "analysis", *argv])
-    try:
-        return arguments.run(arguments)
-    except WorkbenchError as error:
-        from workbench.terminal import plain
-
-        print(f"error: {' '.join(plain(str(error)).split())}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("stopped", file=sys.stderr)
-        return 130
-    except BrokenPipeError:  # whoever read our output has gone: `agree RUN | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except OSError as error:  # no permission, no space: the machine's fault, and named by the machine
-        print(f"error: {error.filename or 'the disk'}: {error.strerror}. Correct that and try again.", file=sys.stderr)
-        return 2
+    return answer(lambda: arguments.run(arguments), "stopped")
 
 
 if __name__ == "__main__":

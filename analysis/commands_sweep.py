@@ -14,8 +14,9 @@ from analysis.sweep_choice import EPSILON, Choice, choice_sentences, choose
 from analysis.sweep_grid import Sweep, read_values
 from analysis.sweep_items import Source, read_clips, read_source, write_clips
 from analysis.sweep_plan import plan_lines, plan_sweep, plan_words
-from analysis.sweep_run import judges_of, run_sweep
+from analysis.sweep_run import run_sweep
 from analysis.tell import NOTE, grid, words
+from workbench.batch import loaded_judges
 from workbench.judge_command import Watcher
 from workbench.judge_options import prompt_record, read_judge_option
 from workbench.prompts import Prompt, load_prompt
@@ -80,7 +81,7 @@ def _sweep(arguments: argparse.Namespace) -> int:
     _tell_rejected(source)
     if arguments.plan:
         return _plan(arguments, asked, prompt, source)
-    with contextlib.closing(judges_of(asked)) as judges:
+    with contextlib.closing(loaded_judges(asked.judges, asked.judge_options)) as judges:
         first = next(judges)  # a judge that cannot be loaded leaves no run folder behind
         folder = arguments.out or new_run_folder("runs", "sweep")
         run = Run.create_or_resume(folder, config=asked.config(prompt), command=arguments.command,

@@ -16,8 +16,9 @@ from typing import NamedTuple
 import psutil
 
 from analysis.sweep_grid import Clip, Sweep, given_frames
-from analysis.sweep_run import batch_size, judges_of, sweep_plans
+from analysis.sweep_run import batch_size, sweep_plans
 from workbench.backends.base import Backend
+from workbench.batch import loaded_judges
 from workbench.errors import BackendError, InputError
 from workbench.judge import JudgePlan, judge_together, requests_for
 from workbench.prompts import Prompt
@@ -82,7 +83,7 @@ def plan_sweep(items: Sequence[Item], clips: Mapping[str, Clip], prompt: Prompt,
     """Load every judge, try it, and say what the grid takes. Raises what judging would raise at once."""
     forecasts, device, free = [], "cpu", psutil.virtual_memory().available
     started = time.perf_counter()
-    for backend in judges_of(sweep):
+    for backend in loaded_judges(sweep.judges, sweep.judge_options):
         loading = time.perf_counter() - started
         forecasts.append(_forecast(backend, items, clips, prompt, sweep, loading))
         device = str(getattr(backend, "report", {}).get("device") or device)

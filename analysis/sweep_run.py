@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from analysis.sweep_grid import Clip, Sweep, given_frames
-from workbench.backends import check_spec, load_backend
 from workbench.backends.base import Backend
 from workbench.batch import Progress, policy_for
 from workbench.errors import InputError
@@ -25,18 +24,6 @@ from workbench.video import VideoLimits
 
 MOST_REQUESTS = 512  # of one batch; the most that is lost when a run is killed
 REFUSED = "refused.json"
-
-
-def judges_of(sweep: Sweep) -> Iterator[Backend]:
-    """Each judge loaded when it is its turn, and closed before the next; unknown ones are refused before all."""
-    for spec in sweep.judges:
-        check_spec(spec)
-    for spec in sweep.judges:
-        backend = load_backend(spec, **sweep.judge_options)
-        try:
-            yield backend
-        finally:
-            backend.close()
 
 
 def sweep_plans(sweep: Sweep, backend: Backend, prompt: Prompt, frames: int) -> list[JudgePlan]:

@@ -150,6 +150,25 @@ def wire_explorer(panel: Explorer, chosen: gr.Dropdown, gold: gr.Dropdown, runs:
         return {panel.judge: gr.update(choices=[("All", ""), *judges_of(cases)], value=""),
                 panel.kind: gr.update(choices=[("All", ""), *kinds(cases)], value="")}  # fmt: skip
 
+    for button, step in ((panel.before, -1), (panel.after, 1)):
+        button.click(partial(show, step), asked, panel.shown, **QUIET)
+    panel.unlabelled.click(partial(show, 1, skip_labelled=True), asked, panel.shown, **QUIET)
+    gr.on([field.input for field in [*panel.filters, panel.blind]] + [panel.who.submit, panel.who.blur],
+          partial(show, 0), asked, panel.shown, **QUIET)  # fmt: skip
+    for event in events:
+        filled = event.then(fill, [chosen, gold], [panel.judge, panel.kind], **QUIET)
+        filled.then(partial(show, 0), asked, panel.shown, **QUIET)
+    saved = _wire_label(panel, chosen, runs)
+    without_note = [part for part in panel.shown if part is not panel.note]
+    saved.then(lambda *values: {part: update for part, update in show(0, *values).items() if part is not panel.note},
+               asked, without_note, **QUIET)  # fmt: skip
+    _wire_export(panel, chosen, gold, runs)
+    panel.frames.click(seek, None, panel.player, **QUIET)
+
+
+def _wire_label(panel: Explorer, chosen: gr.Dropdown, runs: Path) -> gr.events.Dependency:
+    """Keep a person's verdict on the case that is open; the event after which it is kept."""
+
     def save(names, current, blind, who, score, choice, reason) -> dict:
         try:
             item = read_case(with_labels(runs, folders_of(runs, names or [])), current or "").item
@@ -163,6 +182,13 @@ def wire_explorer(panel: Explorer, chosen: gr.Dropdown, gold: gr.Dropdown, runs:
             return {panel.note: error_note(error)}
         return {panel.note: note("Kept. The verdicts are shown now; your last label of an item counts.")}
 
+    given = [chosen, panel.current, panel.blind, panel.who, panel.score, panel.choice, panel.reason]
+    return panel.save.click(save, given, [panel.note], show_progress="minimal", api_visibility="private")
+
+
+def _wire_export(panel: Explorer, chosen: gr.Dropdown, gold: gr.Dropdown, runs: Path) -> None:
+    """Write the queue of cases as training data."""
+
     def export(names, whose, blind, who, *values):
         try:
             folders, filters = folders_of(runs, names or []), read_filters(*values)
@@ -175,22 +201,8 @@ def wire_explorer(panel: Explorer, chosen: gr.Dropdown, gold: gr.Dropdown, runs:
             value=str(queued.archive), visible=True
         )
 
-    for button, step in ((panel.before, -1), (panel.after, 1)):
-        button.click(partial(show, step), asked, panel.shown, **QUIET)
-    panel.unlabelled.click(partial(show, 1, skip_labelled=True), asked, panel.shown, **QUIET)
-    gr.on([field.input for field in [*panel.filters, panel.blind]] + [panel.who.submit, panel.who.blur],
-          partial(show, 0), asked, panel.shown, **QUIET)  # fmt: skip
-    for event in events:
-        filled = event.then(fill, [chosen, gold], [panel.judge, panel.kind], **QUIET)
-        filled.then(partial(show, 0), asked, panel.shown, **QUIET)
-    given = [chosen, panel.current, panel.blind, panel.who, panel.score, panel.choice, panel.reason]
-    saved = panel.save.click(save, given, [panel.note], show_progress="minimal", api_visibility="private")
-    without_note = [part for part in panel.shown if part is not panel.note]
-    saved.then(lambda *values: {part: update for part, update in show(0, *values).items() if part is not panel.note},
-               asked, without_note, **QUIET)  # fmt: skip
     panel.export.click(export, [chosen, gold, panel.blind, panel.who, *panel.filters], [panel.exported, panel.archive],
                        show_progress="minimal", api_visibility="private")  # fmt: skip
-    panel.frames.click(seek, None, panel.player, **QUIET)
 
 
 def seek(event: gr.EventData):

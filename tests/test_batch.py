@@ -37,7 +37,7 @@ def test_what_cannot_be_is_refused_before_a_judge_is_loaded(wrong):
 
 def test_an_unknown_judge_is_refused_before_the_first_is_loaded(tmp_path):
     with pytest.raises(InputError, match="gpt-17"):
-        next(loaded_judges(Assignment((f"scripted:{tmp_path}/none.yaml", "gpt-17"))))
+        next(loaded_judges((f"scripted:{tmp_path}/none.yaml", "gpt-17"), {}))
 
 
 def items(count, videos):
@@ -66,7 +66,8 @@ def test_progress_counts_what_was_there(tmp_path):
     def judge(some):
         with run.writing():
             run.add_items(some)
-            return judge_run(run, some, loaded_judges(assignment), prompt, assignment, on_progress=seen.append)
+            judges = loaded_judges(assignment.judges, assignment.judge_options)
+            return judge_run(run, some, judges, prompt, assignment, on_progress=seen.append)
 
     assert judge(asked[:3])["by_status"] == {"scored": 4, "failed": 2}
     assert [(progress.done, progress.total) for progress in seen] == [(n, 6) for n in range(1, 7)]
@@ -84,5 +85,5 @@ def test_a_judge_that_cannot_be_loaded_leaves_the_first_ones_verdicts(tmp_path):
     run = Run.create(tmp_path / "run", config=assignment.config(prompt))
     with pytest.raises(BackendError), run.writing():
         run.add_items([item])
-        judge_run(run, [item], loaded_judges(assignment), prompt, assignment)
+        judge_run(run, [item], loaded_judges(assignment.judges, assignment.judge_options), prompt, assignment)
     assert [judgment.score for judgment in run.judgments()] == [3] and run.status()["state"] == "failed"

@@ -341,7 +341,7 @@ def test_rates_are_lines_through_the_calls():
 
 
 def test_preflight_counts_what_will_be_asked(items, monkeypatch):
-    monkeypatch.setattr("analysis.sweep_plan.judges_of", lambda sweep: iter([Known()]))
+    monkeypatch.setattr("analysis.sweep_plan.loaded_judges", lambda specs, options: iter([Known()]))
     plan = plan_sweep(items, read_clips(items), POINT, Sweep(("known",), (0, 0.5), (4, 16, 20, 100), samples=2))
     columns = {one.frames: one for one in plan.judges[0].columns}
     assert [columns[frames].requests for frames in (4, 16, 20)] == [

@@ -4,6 +4,7 @@ import json
 import shlex
 from pathlib import Path
 
+import gradio as gr
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
@@ -17,8 +18,8 @@ from training.live import checkpoint_table, judge_spec, run_at, training_card
 from training.presets import EMBEDDED
 from training.push_form import PushForm, dry_run, push_command
 from training.run_form import TrainForm, about_preset, shown_command, start_training, train_command, training_jobs
-from training.tab import was_picked, with_runs
-from training.tab_panels import read_push_form, read_train_form
+from training.tab import with_checkpoints, with_runs
+from training.tab_panels import read_push_form, read_train_form, results_panel
 from workbench.errors import InputError
 from workbench.jobs import Job, find
 from workbench.store import Run
@@ -168,11 +169,18 @@ def test_checkpoints_are_listed_with_what_was_measured_at_them(runs):
     assert "No checkpoint yet" in checkpoint_table(run_at(runs))
 
 
-def test_the_last_checkpoint_is_followed_and_a_picked_one_stays():
-    seen = ("tuned", 9, "loss", ["step-2", "step-3"])
-    assert was_picked("step-2", "tuned", seen)
-    assert not was_picked("step-3", "tuned", seen)
-    assert not was_picked("step-2", "other", seen) and not was_picked("step-2", "tuned", None)
+@pytest.mark.parametrize(
+    ("picked", "shown"),
+    [
+        (None, "final"),
+        (("tuned", "checkpoints/step-2"), "checkpoints/step-2"),
+        (("other", "checkpoints/step-2"), "final"),
+    ],
+)
+def test_the_last_checkpoint_is_followed_and_a_picked_one_stays(runs, picked, shown):
+    with gr.Blocks():
+        results = results_panel()
+    assert with_checkpoints(results, run_at(runs / "tuned"), picked)[results.checkpoint]["value"] == shown
 
 
 def test_a_checkpoint_is_handed_over_as_a_judge(runs, tmp_path):

@@ -23,7 +23,6 @@ class World:
     folder: Path
     policy: VideoPolicy
     cache: Path
-    objects_max: int | None = None
 
     @cached_property
     def examples(self) -> Mapping[str, list[Example]]:
@@ -44,13 +43,11 @@ class World:
     @cached_property
     def videos(self) -> list[str]:
         """The sha256 of every video that has rows and facts, in the file's order."""
-        most = self.objects_max or 1_000
-        found = (video for video in self.examples if video in self.facts)
-        return [video for video in found if len(self.facts[video]["objects"]) <= most]
+        return [video for video in self.examples if video in self.facts]
 
-    def up_to(self, objects: int | None) -> "World":
-        """The same world, of whose videos only those with at most so many objects are used; None: all."""
-        return replace(self, objects_max=objects) if objects else self
+    def videos_up_to(self, objects: int | None) -> list[str]:
+        """Those of `videos` that show at most so many objects; None: all."""
+        return [video for video in self.videos if not objects or len(self.facts[video]["objects"]) <= objects]
 
     def frames(self, video: str, counts: Mapping[int, float] | None = None) -> Frames:
         """The frames of a video, decoded on first use; their number drawn by the shares of `counts`, if given.

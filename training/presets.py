@@ -90,8 +90,7 @@ EMBEDDED = Preset(
         *("--questions", "4", "--pair-share", "0.4"),
     ),
     domain="It knows only the procedural world it was trained on: short clips of coloured shapes that move, best one at a "
-    "time. "
-    "On natural videos its verdicts mean nothing; use a real checkpoint there.",
+    "time. On natural videos its verdicts mean nothing; use a real checkpoint there.",
 )
 
 PRESETS = {EMBEDDED.name: EMBEDDED}

@@ -110,13 +110,13 @@ def run_rows(learner: Learner, world: World, plan: Stage, seed: int) -> list[flo
     model = learner.model
     model.model.visual.requires_grad_(False)
     use_fast_forms(model)
-    world = world.up_to(plan.objects)
-    clips, features = _seen_once(learner, world, plan) if set(plan.mix) - set(TEXT_TASKS) else ({}, {})
+    videos = world.videos_up_to(plan.objects)
+    clips, features = _seen_once(learner, world, videos, plan) if set(plan.mix) - set(TEXT_TASKS) else ({}, {})
     tasks = {name: task_of(name, learner, world, clips, plan.rows) for name in plan.mix}
     number, verdicts = rank(), torch.tensor(verdict_ids(learner.processor))
 
     def draw(step: int) -> list[Load]:
-        return draw_loads(tasks, plan.mix, world.videos, random.Random(f"{seed} {step} {number}"))
+        return draw_loads(tasks, plan.mix, videos, random.Random(f"{seed} {step} {number}"))
 
     loads = _ahead(draw, plan.steps)
 
@@ -269,15 +269,17 @@ class _Steps(torch.utils.data.Dataset):
         return self.make(step)
 
 
-def _seen_once(learner: Learner, world: World, plan: Stage) -> tuple[dict[str, Clip], dict[str, torch.Tensor]]:
+def _seen_once(
+    learner: Learner, world: World, videos: Sequence[str], plan: Stage
+) -> tuple[dict[str, Clip], dict[str, torch.Tensor]]:
     """Clips without their pixels, and features of every video: with a frozen tower they are the same in every epoch."""
     clips, features = {}, {}
-    for start in range(0, len(world.videos), FEATURE_VIDEOS):
-        videos = world.videos[start : start + FEATURE_VIDEOS]
-        made = learner.clips(world, videos, plan.frames)
+    for start in range(0, len(videos), FEATURE_VIDEOS):
+        some = videos[start : start + FEATURE_VIDEOS]
+        made = learner.clips(world, some, plan.frames)
         with torch.no_grad(), mixed_precision():
-            merged = vision_features(learner.model, [made[video].inputs.tensors for video in videos])
-        features |= {video: each.float() for video, each in zip(videos, merged, strict=True)}
+            merged = vision_features(learner.model, [made[video].inputs.tensors for video in some])
+        features |= {video: each.float() for video, each in zip(some, merged, strict=True)}
         clips |= {video: _without_pixels(clip) for video, clip in made.items()}
     return clips, features
 

@@ -93,7 +93,7 @@ def _wire_watch(watch: Watch, results: Results, runs: Path, tab: gr.Tab) -> dict
     outputs = [watch.status, watch.stop, watch.resume, watch.figure_name, watch.figure, watch.seen, watch.timer, watch.run,
                results.below, results.table, results.checkpoint, results.pushed]  # fmt: skip
 
-    def show(name: str | None, figure_name: str | None, checkpoint: str | None, seen) -> dict:
+    def show(name: str | None, figure_name: str | None, picked: tuple | None, seen: tuple | None) -> dict:
         if not name:
             return {watch.status: NO_RUN}
         folder = chosen_folder(runs, name)
@@ -110,8 +110,7 @@ def _wire_watch(watch: Watch, results: Results, runs: Path, tab: gr.Tab) -> dict
             given[watch.run] = with_runs(runs, name)
         there = (name, len(run.metrics), figure_name, [each.name for each in checkpoints(folder)])
         if there != seen:
-            kept = checkpoint if was_picked(checkpoint, name, seen) else None
-            given |= with_curves(watch, run, figure_name) | with_checkpoints(results, run, kept)
+            given |= with_curves(watch, run, figure_name) | with_checkpoints(results, run, picked)
             given[watch.seen] = there
         return given
 
@@ -124,7 +123,7 @@ def _wire_watch(watch: Watch, results: Results, runs: Path, tab: gr.Tab) -> dict
 
     asked = {
         "fn": show,
-        "inputs": [watch.run, watch.figure_name, results.checkpoint, watch.seen],
+        "inputs": [watch.run, watch.figure_name, results.picked, watch.seen],
         "outputs": outputs,
         **QUIET,
     }
@@ -132,17 +131,14 @@ def _wire_watch(watch: Watch, results: Results, runs: Path, tab: gr.Tab) -> dict
     watch.run.change(lambda: ("", gr.update(visible=False), "", ""), None, clear, **QUIET).then(**asked)
     watch.timer.tick(**asked)
     watch.figure_name.input(**asked)
+    picked = [watch.run, results.checkpoint]
+    results.checkpoint.input(lambda *values: values, picked, results.picked, **QUIET)
     # A change of the run follows, unless it is the one that is shown already.
     tab.select(partial(with_runs, runs), watch.run, watch.run, **QUIET).then(**asked)
     for button, action in ((watch.stop, jobs.stop), (watch.resume, resume_training)):
         button.click(partial(act, action), watch.run, watch.message, **WAITS).then(**asked)
     results.push.click(partial(_push, runs), [watch.run, *results.push_inputs], results.plan, **QUIET).then(**asked)
     return asked
-
-
-def was_picked(checkpoint: str | None, name: str, seen: tuple | None) -> bool:
-    """Whether a reader picked the checkpoint in this very run; the last one that there was follows to the new last."""
-    return seen is not None and seen[0] == name and seen[3][-1:] != [checkpoint]
 
 
 def with_curves(watch: Watch, run: TrainingRun, name: str | None) -> dict:
@@ -157,10 +153,11 @@ def with_curves(watch: Watch, run: TrainingRun, name: str | None) -> dict:
     }
 
 
-def with_checkpoints(results: Results, run: TrainingRun, chosen: str | None) -> dict:
-    """The checkpoints; the one that was chosen stays, else the last one is."""
+def with_checkpoints(results: Results, run: TrainingRun, picked: tuple[str, str] | None) -> dict:
+    """The checkpoints; the one that a reader picked (run, checkpoint) in this run stays, else the last one is chosen."""
     names = [each.name for each in checkpoints(run.folder)]
-    value = chosen if chosen in names else next(reversed(names), None)
+    of, checkpoint = picked or (None, None)
+    value = checkpoint if of == run.folder.name and checkpoint in names else next(reversed(names), None)
     return {
         results.below: gr.update(visible=bool(names)),
         results.table: checkpoint_table(run),

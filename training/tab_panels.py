@@ -64,11 +64,12 @@ class Watch(NamedTuple):
 
 
 class Results(NamedTuple):
-    """Checkpoints of the chosen run, what to do with one, and the push of one."""
+    """Checkpoints of the chosen run, what to do with one, and the push of one. `picked`: a reader's (run, checkpoint)."""
 
     below: gr.Row
     table: gr.HTML
     checkpoint: gr.Dropdown
+    picked: gr.State
     try_it: gr.Button
     try_message: gr.HTML
     repo: gr.Textbox
@@ -184,4 +185,6 @@ def results_panel() -> Results:
                                  elem_classes="vj-quiet")  # fmt: skip
             plan = gr.HTML(js_on_load=COPY_SCRIPT, elem_id="vj-train-plan")
             pushed = gr.HTML(elem_id="vj-train-pushed")
-    return Results(below, table, checkpoint, try_it, try_message, repo, public, merge, look, push, plan, pushed)
+    return Results(
+        below, table, checkpoint, gr.State(), try_it, try_message, repo, public, merge, look, push, plan, pushed
+    )

@@ -6,7 +6,6 @@ a broken installation.
 
 import argparse
 import io
-import os
 import shlex
 import sys
 from argparse import ArgumentParser, Namespace
@@ -14,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
-from workbench.errors import WorkbenchError
+from workbench.door import answer
 from workbench.schema import DEFAULT_FRAMES, Sampling, VideoPolicy
 
 DEFAULTS = {field.name: field.default for record in (Sampling, VideoPolicy) for field in fields(record)}
@@ -202,22 +201,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that cannot show a letter shows "?"
     args = parser().parse_args(argv)
-    try:
-        return _run_verb(args, shlex.join(["python", "-m", "workbench", *argv]))
-    except WorkbenchError as error:
-        from workbench.terminal import plain
-
-        print(f"error: {' '.join(plain(str(error)).split())}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("stopped; nothing was being written", file=sys.stderr)
-        return 130
-    except BrokenPipeError:  # whoever read our output has gone: `show RUN | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except OSError as error:  # no permission, no space: the machine's fault, and named by the machine
-        print(f"error: {error.filename or 'the disk'}: {error.strerror}. Correct that and try again.", file=sys.stderr)
-        return 2
+    command = shlex.join(["python", "-m", "workbench", *argv])
+    return answer(lambda: _run_verb(args, command), "stopped; nothing was being written")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -84,12 +84,12 @@ def policy_for(default: VideoPolicy, settled: Mapping[str, Any]) -> VideoPolicy:
     return replace(default, **settled)
 
 
-def loaded_judges(assignment: Assignment) -> Iterator[Backend]:
+def loaded_judges(specs: Sequence[str], options: Mapping[str, Any]) -> Iterator[Backend]:
     """Each judge loaded when it is its turn, and closed before the next; unknown ones are refused before all."""
-    for spec in assignment.judges:
+    for spec in specs:
         check_spec(spec)
-    for spec in assignment.judges:
-        backend = load_backend(spec, **assignment.judge_options)
+    for spec in specs:
+        backend = load_backend(spec, **options)
         try:
             yield backend
         finally:

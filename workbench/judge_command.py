@@ -37,7 +37,7 @@ def judge(args: Namespace, command: str) -> int:
     check_source(args)
     prompt, assignment = load_prompt(args.mode, **prompt_options(args)), assignment_of(args)
     source = _source(args, prompt)
-    with contextlib.closing(loaded_judges(assignment)) as judges:
+    with contextlib.closing(loaded_judges(assignment.judges, assignment.judge_options)) as judges:
         first = next(judges)
         check_judge(first, prompt, assignment)
         _check_videos(first, source, assignment)

@@ -29,7 +29,7 @@ def audit_run(
     """Ask what the run folder lacks, and write the figures beside it. Raises StoreError for a folder of another audit."""
     config = {**assignment.config(prompts.by_kind["pointwise"]), "audit": options.to_dict(), "asked": variants_id(variants),
               "prompts": [prompt.id for prompt in prompts.all]}  # fmt: skip
-    with contextlib.closing(loaded_judges(assignment)) as judges:
+    with contextlib.closing(loaded_judges(assignment.judges, assignment.judge_options)) as judges:
         first = next(judges)  # what cannot be loaded leaves no run behind
         run = Run.create_or_resume(folder, config=config, command=command, prompts=map(prompt_record, prompts.all))
         with run.writing():

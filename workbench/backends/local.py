@@ -77,14 +77,7 @@ def load_local(
         "quantization": quantization,
         "positions": _position_record(network, rule),
     }
-    report = identity | {
-        "parameters": network.num_parameters(),
-        "memory_bytes": network.get_memory_footprint(),
-        "device": str(network.device),
-        "device_map": getattr(network, "hf_device_map", None),
-        "attention": network.config._attn_implementation,
-        **keys,
-    }
+    report = identity | _as_loaded(network) | keys
     if adapter is not None:
         added = resolve(adapter, None)
         check_safetensors(added.folder, "adapter")
@@ -95,6 +88,17 @@ def load_local(
     report["load_seconds"] = round(time.perf_counter() - started, 2)
     name = name or f"hf:{model}" + (f"+{adapter}" if adapter else "")
     return LocalBackend(name, network, processor, rule, identity, report, judge_file, source.hub_id, batch_size)
+
+
+def _as_loaded(network: Any) -> dict[str, Any]:
+    """What a load report says of the network itself."""
+    return {
+        "parameters": network.num_parameters(),
+        "memory_bytes": network.get_memory_footprint(),
+        "device": str(network.device),
+        "device_map": getattr(network, "hf_device_map", None),
+        "attention": network.config._attn_implementation,
+    }
 
 
 def _check_runs(network: Any, processor: Any, rule: RopeRule | None, placement: Placement) -> None:
