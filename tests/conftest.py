@@ -4,6 +4,8 @@ import os
 
 import pytest
 
+from tests.browsing import browser, reader, served  # noqa: F401
+
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # no test asks the Hub; set before anything imports huggingface_hub
 
 # Weights this wide make logits that differ clearly from token to token, as a trained model's do.

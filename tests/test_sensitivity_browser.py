@@ -3,25 +3,24 @@
 import pytest
 
 from tests import clips
+from tests.browsing import ARTEFACTS, SECONDS, needs_browser
 from tests.server import serving
-from tests.test_browser import ARTEFACTS, CHROMIUM, SECONDS, playwright
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(not CHROMIUM, reason="no Chromium found; set CHROMIUM to its path")]
+pytestmark = [pytest.mark.slow, needs_browser]
 
 
 @pytest.fixture
-def page(tmp_path):
+def page(browser, tmp_path):
     clips.Clip(frames=12, size=(64, 48)).write(tmp_path / "clip.mp4")
     (tmp_path / "items.csv").write_text("video,instruction,response\nclip.mp4,What?,one\nclip.mp4,What?,two\n")
-    with serving(tmp_path) as (address, judge), playwright.sync_playwright() as engine:
-        browser = engine.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with serving(tmp_path) as (address, judge):
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         page.set_default_timeout(3 * SECONDS)
         page.goto(address)
         page.get_by_role("tab", name="Sensitivity").click()
         page.wait_for_selector("#vj-sweep-status >> text=No sweep yet")
         yield page, judge, tmp_path
-        browser.close()
+        page.close()
 
 
 def fill(page, field: str, text: str) -> None:
