@@ -22,6 +22,7 @@ from typing import Any, Literal, NamedTuple
 
 from workbench.errors import StoreError
 from workbench.locks import is_locked, lock_in_time
+from workbench.owners import claim, visible
 from workbench.schema import utc_now
 
 State = Literal["starting", "running", "done", "stopped", "failed"]
@@ -50,6 +51,7 @@ def start(command: Sequence[str], folder: Path) -> Job:
     `command` are words after "python", run by this Python in this process's working directory, so that paths lead where
     they lead here. Raises StoreError where a process is at work already.
     """
+    claim(folder)
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "log.txt").open("ab") as log:
         if is_locked(folder / "run.lock") or not lock_in_time(log.fileno()):
@@ -101,8 +103,8 @@ def list_jobs(root: Path) -> list[Job]:
 
 
 def find_all(folders: Iterable[Path]) -> list[Job]:
-    """The jobs of these run folders, the last one started first."""
-    return [find(folder) for folder in sorted(folders, key=_began, reverse=True)]
+    """The jobs of those run folders that the one who asks may see, the last one started first."""
+    return [find(folder) for folder in sorted(filter(visible, folders), key=_began, reverse=True)]
 
 
 def _began(folder: Path) -> float:

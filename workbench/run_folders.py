@@ -8,6 +8,7 @@ from pathlib import Path
 from workbench import jobs
 from workbench.errors import InputError
 from workbench.jobs import Job
+from workbench.owners import claim, visible
 from workbench.store import Run, new_run_folder
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -34,13 +35,16 @@ def free_folder(name: str, runs: Path, kind: str) -> Path:
     folder = runs / name
     if (folder / "run.json").exists() or jobs.find(folder).alive:
         raise InputError(f"name: a run {name!r} is there already; choose it above to resume it, or name another.")
+    claim(folder)
     return folder
 
 
 def chosen_folder(runs: Path, name: str) -> Path:
-    """The run of that name under `runs`. Raises InputError for a name that leads elsewhere."""
+    """The run of that name under `runs`. Raises InputError for a name that leads elsewhere, or to another's run."""
     if Path(name).name != name or name in ("", ".", ".."):
         raise InputError(f"run: got {name!r:.80}, expected the name of a run folder.")
+    if not visible(runs / name):
+        raise InputError(f"run: there is no run {name!r:.80} of yours here; choose one of the list.")
     return runs / name
 
 

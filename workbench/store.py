@@ -26,6 +26,7 @@ from typing import Any, Self
 from filelock import FileLock, Timeout
 
 from workbench.errors import InputError, StoreError
+from workbench.owners import claim
 from workbench.schema import Item, Judgment, utc_now
 from workbench.terminations import termination_as_interrupt
 
@@ -67,6 +68,7 @@ class Run:
         if (folder / "run.json").exists():
             raise StoreError(f"{folder} holds a run already; resume it with the same settings, or name another folder.")
         try:
+            claim(folder)
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StoreError(
