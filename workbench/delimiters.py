@@ -26,7 +26,7 @@ def neutralise(text: str) -> str:
     combining marks. `a < b` and `x<y` stay. Lone surrogates, which no tokenizer takes, become U+FFFD. Idempotent.
     """
     text = _SURROGATE.sub("\ufffd", text)
-    seen, origin = _as_read(text)
+    seen, origin = as_read(text)
     letters = list(text)
     start = 0
     while match := _FORGED.search(seen, start):
@@ -35,7 +35,7 @@ def neutralise(text: str) -> str:
     return "".join(letters)
 
 
-def _as_read(text: str) -> tuple[str, list[int]]:
+def as_read(text: str) -> tuple[str, list[int]]:
     """The text as a reader sees it (nothing invisible, compatibility forms resolved), and where each letter stood."""
     if not _UNUSUAL.search(text):
         return text, list(range(len(text)))

@@ -14,7 +14,8 @@ from workbench.schema import Item, Judgment
 COLUMNS = (
     "item", "judge", "prompt", "sample", "status", "score", "choice", "ranking", "order", "expected_score", "rubric",
     "reasoning", "error", "reply", "video", "video_sha256", "instruction", "responses", "reference", "temperature",
-    "seed", "frame_seconds", "criteria", "probs", "tags", "settings", "usage", "created", "key",
+    "seed", "frame_seconds", "criteria", "probs", "tags", "settings", "usage", "suspicious", "created",
+    "key",
 )  # fmt: skip
 
 
@@ -59,6 +60,7 @@ def judgment_row(item: Item | None, judgment: Judgment) -> dict[str, Any]:
         "tags": _json(item.tags if item else None),
         "settings": _json(judgment.settings),
         "usage": _json(judgment.usage),
+        "suspicious": _json(judgment.suspicious or None),
         "created": judgment.created,
         "key": judgment.key,
     }

@@ -17,6 +17,7 @@ from workbench.errors import InputError, VideoError
 from workbench.prompts import Prompt, form_for, render
 from workbench.replies import ReplyForm, Unparsed, Verdict, read_reply
 from workbench.schema import Choice, Item, Judgment, Sampling, VideoPolicy, View, content_id
+from workbench.suspicion import suspicions_of
 from workbench.video import Frames, VideoLimits, sample_frames
 from workbench.video.arrange import FrameOrder, arranged
 
@@ -113,6 +114,7 @@ def response_orders(item: Item, orders: Orders) -> list[tuple[int, ...]]:
 def requests_for(item: Item, plan: JudgePlan) -> Iterator[Request]:
     """Every request that one item makes under a plan."""
     video = plan.policy.to_dict() if plan.view == "video" and item.video else None
+    id, suspicious = item.id, suspicions_of(item)
     for order in response_orders(item, plan.orders):
         settings = {
             "judge": dict(plan.backend.identity),
@@ -126,8 +128,8 @@ def requests_for(item: Item, plan: JudgePlan) -> Iterator[Request]:
         if video and plan.frame_order != "filmed":
             settings["frame_order"] = plan.frame_order
         for sample in range(plan.samples):
-            blank = Judgment(item=item.id, judge=plan.judge, prompt=plan.prompt.id, status="skipped",
-                             settings=settings, sample=sample)  # fmt: skip
+            blank = Judgment(item=id, judge=plan.judge, prompt=plan.prompt.id, status="skipped",
+                             settings=settings, sample=sample, suspicious=suspicious)  # fmt: skip
             yield Request(item, order, sample, settings, blank)
 
 

@@ -20,7 +20,7 @@ from workbench.judge_options import assignment_of, check_source, prompt_options,
 from workbench.prompts import Prompt, form_for, load_prompt
 from workbench.schema import Item, Judgment, Video
 from workbench.score_only import agreements
-from workbench.show import run_json, verdict_table
+from workbench.show import run_json, suspicious_line, verdict_table
 from workbench.store import Run, new_run_folder
 from workbench.tables import Rejected, Table, open_table
 from workbench.terminal import one_line, plain
@@ -232,6 +232,8 @@ def _summarise(run: Run, items: Mapping[str, Item], judgments: list[Judgment], u
         (items[one.item].tags.get("row", one.item), f"{one.judge}: {one.status}: {one.error}") for one in unscored
     ]
     _list(reasons, run.folder)
+    if any(judgment.suspicious for judgment in judgments):
+        print(plain(suspicious_line(judgments)))
     print(f"look closer: python -m workbench show {run.folder}")
 
 

@@ -7,7 +7,7 @@ import dataclasses
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal, Self, get_args
@@ -181,6 +181,8 @@ class Judgment(Record):
     whatever order they were shown in; that order is in `settings["order"]`. `score` is on the prompt's scale; `criteria`
     maps names to scores; `probs` maps each answer on the menu to its probability, in the item's terms.
     `frames` tells what the judge saw: indices, seconds, decoder, height, width. `usage` holds tokens and seconds by stage.
+    `suspicious` names the item's texts that look like an attempt on the judge, and why (workbench.suspicion); it is a flag
+    for people, and takes no part in the key or the verdict.
     The score fields are None unless `status` is "scored".
     """
 
@@ -201,6 +203,7 @@ class Judgment(Record):
     sample: int = 0
     frames: Mapping[str, Any] | None = None
     usage: Mapping[str, float] = field(default_factory=dict)
+    suspicious: Mapping[str, Sequence[str]] = field(default_factory=dict)
     created: str = field(default_factory=utc_now)
 
     def __post_init__(self):

@@ -60,7 +60,18 @@ def _head_lines(run: Run, items: Mapping[str, Item], judgments: Sequence[Judgmen
     if status.get("state") == "failed":
         lines.append(f"error    {plain(str(status.get('last_error')))}")
     lines.append(f"holds    items: {len(items)}; verdicts: {said}; rejected rows: {len(run.rejected())}")
+    lines += [suspicious_line(judgments)] if any(judgment.suspicious for judgment in judgments) else []
     return [*lines, ""]
+
+
+def suspicious_line(judgments: Iterable[Judgment]) -> str:
+    """How many items hold text that looks like an attempt on the judge, by kind."""
+    kinds = {
+        one.item: {kind for found in one.suspicious.values() for kind in found} for one in judgments if one.suspicious
+    }
+    counts = Counter(kind for found in kinds.values() for kind in sorted(found))
+    said = ", ".join(f"{count} {kind}" for kind, count in counts.items())
+    return f"flagged  items with suspicious text: {len(kinds)} ({said}); --item ID tells which"
 
 
 def verdict_table(items: Mapping[str, Item], groups: Iterable[VerdictGroup]) -> str:

@@ -76,6 +76,7 @@ def _group_lines(group: VerdictGroup, form: Mapping[str, Any]) -> list[str]:
     first = group.judgments[0]
     sample = f", sample {first.sample + 1}" if first.sample else ""
     lines = ["", f"{plain(first.judge)} ({first.prompt}{sample}): {_headline(group, form)}"]
+    lines += [f"  suspicious: the {name}: {', '.join(kinds)}" for name, kinds in first.suspicious.items()]
     for judgment in group.judgments:
         lines += _judgment_lines(judgment)
     return lines

@@ -11,7 +11,7 @@ from workbench.page.form import JudgeForm
 from workbench.page.known_judge import refusal
 from workbench.page.ratings import RATING_ANCHORS, ink_on, rating_colour
 from workbench.page.verdict import PageVerdict
-from workbench.page.verdict_card import letter_of, pair_card, ranking_card, score_card
+from workbench.page.verdict_card import letter_of, pair_card, ranking_card, score_card, suspicion_flag
 from workbench.schema import Judgment
 
 
@@ -79,6 +79,8 @@ def notes(verdict: PageVerdict) -> str:
                 "warn",
             )
         )
+    for name in ("instruction", "reference", "description"):  # a response's flag stands beside the response
+        said.append(suspicion_flag(verdict.judgments[0], name))
     return "".join(said)
 
 

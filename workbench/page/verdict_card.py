@@ -8,6 +8,7 @@ from workbench.export import expected_score
 from workbench.judge import pair_outcome
 from workbench.page.ratings import choice_colour, ink_on, rating_colour
 from workbench.schema import Judgment
+from workbench.suspicion import MEANINGS
 
 EXCERPT_LENGTH = 280  # characters of a response that are shown before "show all"
 NOT_SCORED = {
@@ -44,8 +45,8 @@ def score_card(
     if known is not None:
         facts.append(f"this example's known rating is {known:g}")
     badge = _badge(colour, score, f"of {high}", f"{score} of {high}, on a scale of {low} to {high}")
-    body = _criteria(judgment, low, high) + reasons(judgment)
-    return _card(badge, escape(title), " · ".join(facts), excerpt(response) + body)
+    body = excerpt(response) + suspicion_flag(judgment, "response") + _criteria(judgment, low, high) + reasons(judgment)
+    return _card(badge, escape(title), " · ".join(facts), body)
 
 
 def pair_card(judgments: Sequence[Judgment], responses: Sequence[str]) -> str:
@@ -55,7 +56,10 @@ def pair_card(judgments: Sequence[Judgment], responses: Sequence[str]) -> str:
     mark, name, said = OUTCOMES[outcome] if outcome else NO_OUTCOME
     orders = "".join(map(_order_panel, judgments))
     lettered = zip("AB", responses, strict=True)
-    shown = "".join(f"<div><h4>Response {letter}</h4>{excerpt(text)}</div>" for letter, text in lettered)
+    shown = "".join(
+        f"<div><h4>Response {letter}</h4>{excerpt(text)}{suspicion_flag(first, f'response {letter}')}</div>"
+        for letter, text in lettered
+    )
     body = f'<div class="vj-two">{shown}</div><div class="vj-two">{orders}</div>'
     return _card(_badge(choice_colour(outcome or ""), mark), name, said, body)
 
@@ -78,7 +82,7 @@ def ranking_card(judgments: Sequence[Judgment], responses: Sequence[str]) -> str
 def not_scored_card(judgment: Judgment, title: str, response: str) -> str:
     """What stands where a score would: why there is none, and the reply as it came."""
     name, meaning = _not_scored(judgment)
-    body = excerpt(response) + _why_not(judgment)
+    body = excerpt(response) + suspicion_flag(judgment, "response") + _why_not(judgment)
     badge = _badge(choice_colour("tie"), "–")
     return _card(badge, f"{escape(title)}: {name.lower()}", meaning, body, kind=judgment.status)
 
@@ -101,6 +105,16 @@ def excerpt(text: str, length: int = EXCERPT_LENGTH) -> str:
     start = escape(text[:length].rsplit(" ", 1)[0])
     head = f'<summary><bdi class="vj-quote">{start} …</bdi> <em>show all</em></summary>'
     return f'<details class="vj-fold">{head}<blockquote class="vj-quote">{escape(text)}</blockquote></details>'
+
+
+def suspicion_flag(judgment: Judgment, name: str) -> str:
+    """A visible flag on a text that looks like an attempt on the judge (`workbench.suspicion`); "" on any other."""
+    found = judgment.suspicious.get(name, ())
+    if not found:
+        return ""
+    why = "; ".join(MEANINGS.get(kind, kind) for kind in found)
+    said = f"This {name.split()[0]} {why}. It was judged as any other: look at the verdict with care."
+    return f'<p class="vj-flag" role="note"><strong>Suspicious text.</strong> {escape(said)}</p>'
 
 
 def letter_of(position: int) -> str:
@@ -149,7 +163,11 @@ def _order_panel(judgment: Judgment) -> str:
 def _ranking_panel(judgment: Judgment, responses: Sequence[str]) -> str:
     if judgment.ranking is None:
         return _panel(judgment, _why_not(judgment))
-    rows = "".join(f"<li><b>{letter_of(place)}</b>{excerpt(responses[place], 120)}</li>" for place in judgment.ranking)
+    rows = "".join(
+        f"<li><b>{letter_of(place)}</b>{excerpt(responses[place], 120)}"
+        f"{suspicion_flag(judgment, f'response {letter_of(place)}')}</li>"
+        for place in judgment.ranking
+    )
     best_first = f'<p class="vj-sub">Best first.</p><ol class="vj-ranking">{rows}</ol>'
     return _panel(judgment, best_first + reasons(judgment))
 
