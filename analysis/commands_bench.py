@@ -42,9 +42,9 @@ def _bench(arguments: argparse.Namespace) -> int:
     rng = np.random.default_rng(0)
     gold, clusters = rng.integers(1, 6, n).astype(float), rng.integers(videos, size=n)
     rated = [np.clip(gold + rng.integers(-2, 3, n), 1, 5) for _ in range(judges)]
-    metric = [gold + rng.normal(size=n)]
+    metric = [gold + rng.normal(size=n) for _ in range(judges)]
     rows = [("ratings 1-5, all figures", judges, _timed(rated, gold, clusters, whole_scale=True)),
-            ("continuous scores, all figures", 1, _timed(metric, gold, clusters, whole_scale=False))]  # fmt: skip
+            ("continuous scores, all figures", judges, _timed(metric, gold, clusters, whole_scale=False))]  # fmt: skip
     print(f"{n:,} judgments of {videos:,} videos, {DRAWS:,} draws")
     print(table(("what", "judges", "seconds", "loop, seconds", "ratio", "largest difference"),
                 [(name, some, f"{t.ours:.1f}", f"{t.loop:,.0f}", f"{t.loop / t.ours:,.0f}x", f"{t.apart:.1e}")

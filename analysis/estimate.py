@@ -15,8 +15,8 @@ DRAWS = 1000
 LEVEL = 0.95
 SEED = 0
 DEFINED = 0.9  # share of draws in which a statistic must exist for its interval to be one
-CHUNK = 4_000_000  # weights held as floats at a time
-CACHED = 50_000_000  # weights kept from one statistic to the next
+CHUNK = 1_000_000  # weights held as floats at a time
+CACHED = 100_000_000  # weights kept from one statistic to the next, a byte each
 BLOCK = 400_000  # weights of rows in hand at a time: what fits a processor's cache
 MANY = 20_000  # videos from which alike ones are drawn together
 
@@ -93,20 +93,23 @@ def weight_chunks(videos: int, draws: int = DRAWS, seed: int = SEED) -> Iterator
         yield _drawn(rng, videos, min(size, draws - at)).astype(float)
 
 
-def row_weights(place: np.ndarray) -> Iterator[np.ndarray]:
-    """How often each row is drawn, some draws at a time: float [some, rows]; `place` [rows] numbers the rows' videos from 0."""
+def row_weights(place: np.ndarray, videos: int | None = None) -> Iterator[np.ndarray]:
+    """How often each row is drawn, some draws at a time: float [some, rows]; `place` [rows] numbers the rows' videos from 0.
+
+    `videos` says how many there are, where some of the last may have no row.
+    """
     size = max(1, BLOCK // len(place))
-    for weights in weight_chunks(int(place.max()) + 1):
+    for weights in weight_chunks(videos or int(place.max()) + 1):
         yield from (weights[at : at + size][:, place] for at in range(0, len(weights), size))
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=2)
 def _weights(videos: int, draws: int, seed: int) -> np.ndarray:
     return _drawn(np.random.default_rng(seed), videos, draws)
 
 
 def _drawn(rng: np.random.Generator, videos: int, draws: int) -> np.ndarray:
-    weights, size = np.empty((draws, videos), dtype=np.uint16), max(1, BLOCK // videos)
+    weights, size = np.empty((draws, videos), dtype=np.uint8), max(1, BLOCK // videos)
     for at in range(0, draws, size):
         some = min(size, draws - at)
         drawn = rng.integers(videos, size=(some, videos)) + np.arange(some)[:, None] * videos

@@ -8,6 +8,7 @@ import pytest
 from scipy import stats
 from sklearn import metrics
 
+from analysis import ranks
 from analysis.agreement import AGREEMENT, agreement, errors_by_rating
 from analysis.annotators import against_the_others, krippendorff
 from analysis.contingency import kendall_tau_b, spearman
@@ -67,6 +68,47 @@ def test_a_draw_is_what_the_libraries_say_of_the_rows_drawn(scores):
         expected = by_libraries(scores[rows], GOLD[rows])
         assert draws["spearman"][draw] == pytest.approx(expected["spearman"], abs=1e-12)
         assert draws["kendall_tau_b"][draw] == pytest.approx(expected["kendall_tau_b"], abs=1e-12)
+
+
+@pytest.mark.parametrize("gold", [GOLD, MEAN_GOLD, METRIC[::-1]], ids=["1-5", "means", "many"])
+@pytest.mark.parametrize("scores", [METRIC, np.full(N, 3.0) + (GOLD > 4)], ids=["many", "two"])
+@pytest.mark.parametrize("linear_videos", [0, VIDEOS + 1], ids=["linear", "binned"])
+def test_values_of_many_rows_are_those_of_scipy(monkeypatch, scores, gold, linear_videos):
+    monkeypatch.setattr(ranks, "EXACT_ROWS", 0)
+    monkeypatch.setattr(ranks, "LINEAR_VIDEOS", linear_videos)
+    values, _ = drawn_rank_correlations(scores, gold, CLUSTERS)
+    expected = by_libraries(scores, gold)
+    assert {name: one[0] for name, one in values.items()} == pytest.approx({name: expected[name] for name in values})
+
+
+@pytest.mark.parametrize(("videos", "rows"), [(60, 1_500), (300, 1_500), (1_000, 1_000)])
+@pytest.mark.parametrize("noise", [0.3, 3.0])
+@pytest.mark.parametrize("levels", [1, 100], ids=["1-5", "many"])
+def test_intervals_of_many_rows_are_near_those_of_exact_draws(monkeypatch, videos, rows, noise, levels):
+    rng = np.random.default_rng(videos)
+    clusters = np.concatenate([np.arange(videos), rng.integers(videos, size=rows - videos)])
+    of_video = rng.normal(size=videos)[clusters] / 2
+    gold = np.round(np.clip(3 + rng.normal(size=rows) + of_video, 1, 5) * levels) / levels
+    scores = gold + rng.normal(size=rows) * noise + of_video
+    values, exact = drawn_rank_correlations(scores, gold, clusters)
+    monkeypatch.setattr(ranks, "EXACT_ROWS", 0)
+    same, near = drawn_rank_correlations(scores, gold, clusters)
+    for name, draws in exact.items():
+        assert same[name] == pytest.approx(values[name])
+        ends, near_ends = (np.quantile(some, (0.025, 0.975)) for some in (draws, near[name]))
+        assert np.abs(near_ends - ends).max() < 0.06 * (ends[1] - ends[0]), name
+
+
+def test_rows_that_are_not_there_count_nothing_in_draws_of_many_rows(monkeypatch):
+    monkeypatch.setattr(ranks, "EXACT_ROWS", 0)
+    there = CLUSTERS < VIDEOS - 1
+    for linear_videos in (0, VIDEOS + 1):
+        monkeypatch.setattr(ranks, "LINEAR_VIDEOS", linear_videos)
+        values, draws = drawn_rank_correlations(METRIC, GOLD, CLUSTERS, there)
+        assert values["kendall_tau_b"][0] == pytest.approx(stats.kendalltau(METRIC[there], GOLD[there]).statistic)
+        assert np.isfinite(draws["spearman"]).all() and len(draws["spearman"]) == 1000
+    none = drawn_rank_correlations(METRIC, GOLD, CLUSTERS, np.zeros(N, dtype=bool))
+    assert all(np.isnan(one["spearman"]).all() for one in none)
 
 
 def test_tables_and_ranks_draw_the_same():
