@@ -29,7 +29,7 @@ question, response or answer, response_1.., response_a.., a list in responses, r
 be judged are listed, kept in rejected.jsonl, and do not stop the rest. With --out naming a run that was made with the
 same settings, only what is missing or failed is asked.
 
-exit code: 0 all scored; 1 some rows or verdicts were not; 2 the request cannot be carried out; 130 interrupted
+exit code: 0 all scored; 1 some rows or verdicts were not, or a canary failed; 2 the request cannot be carried out; 130 interrupted
 """
 
 
@@ -85,6 +85,9 @@ def _table_options(group: Any) -> None:
         "--encoding", metavar="NAME", help="of a text file (default: by its byte-order mark, else utf-8)"
     )
     group.add_argument("--limit", type=_positive, metavar="N", help="judge only the first N items")
+    group.add_argument("--canaries", type=_positive, metavar="N",
+                       help="mix in N requests of each kind whose answer is known (best, worst, padded twin); the run "
+                       "says when a judge fails them")  # fmt: skip
     group.add_argument("--show-reference", action="store_true", help="show the judge the reference column")
 
 

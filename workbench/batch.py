@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from workbench.backends import check_spec, load_backend
 from workbench.backends.base import Backend
+from workbench.canary_watch import CanaryWatch, watching_canaries
 from workbench.errors import InputError
 from workbench.judge import Orders, judge_items, plan_judging, response_orders
 from workbench.prompts import Prompt
@@ -108,25 +109,30 @@ def judge_run(
     prompt: Prompt,
     assignment: Assignment,
     *,
+    canaries: Sequence[Item] = (),
     on_progress: Callable[[Progress], None] = lambda progress: None,
     on_stage: Callable[[str], None] = lambda stage: None,
 ) -> dict[str, Any]:
     """Ask every judge for every verdict that the run lacks; return the run's summary. Call it inside `run.writing()`.
 
-    Progress counts what was answered before as done. Raises InputError, BackendError for a judge that cannot do this.
+    `canaries` are asked among the items, each with those of its video, and kept apart; progress does not count them, but it
+    counts what was answered before. Raises InputError, BackendError for a judge that cannot do this.
     """
+    (run.folder / "summary.json").unlink(missing_ok=True)  # it means that all is there
     items = list(items)
     ids = {item.id for item in items}
     answered = {j.key for j in run.judgments() if j.status in ANSWERED and j.item in ids}
-    counter = _Counter(run, _requests(items, assignment), len(answered), on_progress)
-    for backend in judges:
-        check_judge(backend, prompt, assignment)
-        settings = assignment.settings_for(backend)
-        for part in _slices(items):
-            for judgment in judge_items(part, backend, prompt, done=answered, on_stage=on_stage, **settings):
-                run.append(judgment)
-                counter.count(judgment)
-    return run.finish()
+    with watching_canaries(run, canaries) as watch:
+        counter = _Counter(run, _requests(items, assignment), len(answered), watch, on_progress)
+        for backend in judges:
+            check_judge(backend, prompt, assignment)
+            settings = {**assignment.settings_for(backend), "done": answered | watch.answered, "on_stage": on_stage}
+            for part in _slices([*items, *canaries]):
+                for judgment in judge_items(part, backend, prompt, **settings):
+                    if not watch.takes(judgment):
+                        run.append(judgment)
+                        counter.count(judgment)
+    return run.finish(**({"canaries": watch.lines} if watch.lines else {}))
 
 
 def _requests(items: Iterable[Item], assignment: Assignment) -> int:
@@ -156,14 +162,15 @@ def _slices(items: Iterable[Item]) -> Iterator[list[Item]]:
 class _Counter:
     """Counts verdicts, and tells the status file and whoever watches."""
 
-    def __init__(self, run: Run, total: int, done: int, on_progress: Callable[[Progress], None]):
-        self.run, self.total, self.done, self.on_progress = run, total, done, on_progress
+    def __init__(self, run: Run, total: int, done: int, watch: CanaryWatch, on_progress: Callable[[Progress], None]):
+        self.run, self.total, self.done, self.watch, self.on_progress = run, total, done, watch, on_progress
         self.started, self.asked = time.monotonic(), 0
-        run.set_status("running", done=done, total=total, eta_seconds=None)
+        run.set_status("running", done=done, total=total, eta_seconds=None, last_error=None)
 
     def count(self, judgment: Judgment) -> None:
         self.done, self.asked = self.done + 1, self.asked + 1
         each = (time.monotonic() - self.started) / self.asked
         eta = round(each * max(0, self.total - self.done), 1)
-        self.run.set_status("running", done=self.done, total=self.total, eta_seconds=eta)
+        said = {"canaries": self.watch.lines} if self.watch.lines else {}
+        self.run.set_status("running", done=self.done, total=self.total, eta_seconds=eta, **said)
         self.on_progress(Progress(self.done, self.total, eta, judgment))

@@ -14,11 +14,13 @@ from tqdm import tqdm
 
 from workbench.backends.base import Backend
 from workbench.batch import Assignment, Progress, check_judge, judge_run, loaded_judges
+from workbench.canaries import draw_canaries
+from workbench.canary_watch import KINDS, canaries_failed, canary_counts, canary_lines
 from workbench.errors import InputError
 from workbench.judge import one_response_each
 from workbench.judge_options import assignment_of, check_source, prompt_options, prompt_record
 from workbench.prompts import Prompt, form_for, load_prompt
-from workbench.schema import Item, Judgment, Video
+from workbench.schema import Item, Judgment, Video, View
 from workbench.score_only import agreements
 from workbench.show import run_json, suspicious_line, verdict_table
 from workbench.store import Run, new_run_folder
@@ -49,9 +51,10 @@ def judge(args: Namespace, command: str) -> int:
         try:
             with run.writing():
                 items = _store_items(run, source, prompt, args.limit)
+                canaries = _canaries(args, items, prompt, assignment.view or first.view)
                 with Watcher() as watcher:
                     judge_run(run, items, _noting(chain([first], judges), notes), prompt, assignment,
-                              on_progress=watcher.progress, on_stage=watcher.stage)  # fmt: skip
+                              canaries=canaries, on_progress=watcher.progress, on_stage=watcher.stage)  # fmt: skip
         except KeyboardInterrupt:
             _say(f"stopped: what is judged is kept in {run.folder}; the same command with --out={run.folder} goes on")
             return 130
@@ -160,6 +163,16 @@ def _store_items(run: Run, source: Table | list[Item], prompt: Prompt, limit: in
     return list(items.values())
 
 
+def _canaries(args: Namespace, items: list[Item], prompt: Prompt, view: View) -> list[Item]:
+    """The canaries that go with the items, as many of each kind as were asked for; says how many there are."""
+    if not args.canaries:
+        return []
+    found = draw_canaries(items, prompt, args.canaries, view=view, seed=args.seed or 0)
+    counts = Counter(item.tags["canary"] for item in found)
+    _say("canaries: " + ", ".join(f"{counts[kind]} {kind}" for kind in KINDS) + "; kept apart from the verdicts")
+    return found
+
+
 def _row_name(row: Rejected) -> str:
     return f"{row.row} (line {row.line})" if row.line else str(row.row)
 
@@ -204,7 +217,8 @@ class Watcher:
 
 
 def _report(run: Run, items: list[Item], args: Namespace, notes: list[str]) -> int:
-    """Show what came of it, and where it is. Returns 1 when a row was rejected or a verdict is missing, else 0."""
+    """Show what came of it, and where it is. Returns 1 when a row was rejected, a verdict is missing or a canary
+    failed, else 0."""
     ids = {item.id: item for item in items}
     judgments = [judgment for judgment in run.judgments() if judgment.item in ids]
     rejected = run.rejected() if args.items and not _is_run(args.items) else []
@@ -219,9 +233,12 @@ def _report(run: Run, items: list[Item], args: Namespace, notes: list[str]) -> i
             print(verdict_table(ids, verdict_groups(judgments)) + "\n")
     for note in (*notes, *agreements(judgments)):
         _say(str(note))
+    counts = canary_counts(run, judgments)
+    for line in canary_lines(counts):
+        _say(line)
     if not args.json:
         print(f"run folder: {run.folder}")
-    return int(bool(rejected or unscored))
+    return int(bool(rejected or unscored or canaries_failed(counts)))
 
 
 def _summarise(run: Run, items: Mapping[str, Item], judgments: list[Judgment], unscored: list[Judgment]) -> None:

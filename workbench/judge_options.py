@@ -12,7 +12,7 @@ from workbench.errors import InputError
 from workbench.prompts import Prompt
 from workbench.replies import Criterion, ReplyForm
 
-TABLE_OPTIONS = ("column", "videos", "encoding", "limit", "show_reference")
+TABLE_OPTIONS = ("column", "videos", "encoding", "limit", "show_reference", "canaries")
 VIDEO_OPTIONS = ("video", "response", "reference", "description")
 
 

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from workbench.canary_watch import canary_counts, canary_lines
 from workbench.errors import InputError
 from workbench.schema import Item, Judgment
 from workbench.store import Run
@@ -24,6 +25,7 @@ def run_json(
         "outcomes": [{"item": g.judgments[0].item, "judge": g.judgments[0].judge, "sample": g.judgments[0].sample,
                       "outcome": g.outcome} for g in groups],
         "rejected": list(rejected),
+        "canaries": [count._asdict() for count in canary_counts(run, judgments)],
     }  # fmt: skip
 
 
@@ -60,6 +62,7 @@ def _head_lines(run: Run, items: Mapping[str, Item], judgments: Sequence[Judgmen
     if status.get("state") == "failed":
         lines.append(f"error    {plain(str(status.get('last_error')))}")
     lines.append(f"holds    items: {len(items)}; verdicts: {said}; rejected rows: {len(run.rejected())}")
+    lines += map(plain, canary_lines(canary_counts(run, judgments)))
     lines += [suspicious_line(judgments)] if any(judgment.suspicious for judgment in judgments) else []
     return [*lines, ""]
 
