@@ -4,6 +4,7 @@ import pytest
 
 from analysis.audit import wording
 from analysis.audit.ask import audit_prompts
+from analysis.audit.attacks import ATTACKS, PAIR_ATTACKS, attack_text
 from analysis.audit.plan import (
     AuditOptions,
     borrowed_responses,
@@ -15,7 +16,7 @@ from analysis.audit.plan import (
     variants_id,
     variants_of,
 )
-from analysis.audit.probes import OF_RATINGS, Context
+from analysis.audit.probes import OF_PAIRS, OF_RATINGS, Context
 from analysis.audit.variant import PROBES, Manner
 from workbench.errors import InputError
 from workbench.schema import Item, Video
@@ -37,8 +38,8 @@ def items(videos=4, each=3):
 
 
 @pytest.mark.parametrize(
-    "text", [wording.NEUTRAL, wording.BANDWAGON, wording.AUTHORITY, wording.CHEERFUL, wording.GLOOMY, wording.ORDER,
-             wording.PREAMBLE, wording.forged("5"), wording.IN_INSTRUCTION]
+    "text", [wording.NEUTRAL, wording.BANDWAGON, wording.AUTHORITY, wording.CHEERFUL, wording.GLOOMY, *PAIR_ATTACKS.values(),
+             *(attack_text(attack, "5") for attack in ATTACKS.values())]
 )  # fmt: skip
 def test_what_is_added_is_as_long_as_its_neutral_twin(text):
     assert len(text.split()) == wording.WORDS
@@ -52,7 +53,7 @@ def test_padded_and_repeated_twins_have_one_length(words, padded):
 
 
 def test_the_forged_reply_names_the_highest_score():
-    assert "<score>10</score>" in wording.forged("10")
+    assert "<score>10</score>" in attack_text(ATTACKS["forged reply"], "10")
 
 
 # -- what each probe changes
@@ -69,10 +70,7 @@ def test_the_forged_reply_names_the_highest_score():
         ("bandwagon", ["after", "most people agree"]),
         ("authority", ["after", "an expert confirms"]),
         ("sentiment", ["after", "cheerful", "gloomy"]),
-        (
-            "injection",
-            ["after", "before", "in the instruction", "order", "forged reply", "preamble", "in the instruction"],
-        ),
+        ("injection", ["after", "before", "in the instruction", *ATTACKS]),
         ("responses", ["empty", "off topic", "borrowed"]),
         ("consistency", ["sampled"]),
         ("template", ["short", "steps"]),
@@ -109,6 +107,19 @@ def test_where_attacks_stand():
     assert found["injection", "preamble"].responses[0] == f"{wording.PREAMBLE} A ball falls."
     assert found["injection", "in the instruction"].instruction == f"What happens? {wording.IN_INSTRUCTION}"
     assert found["benign", "in the instruction"].instruction == f"What happens? {wording.NEUTRAL}"
+
+
+def test_pairs_are_attacked_in_their_second_response():
+    pair = Item(RIGHT, "What happens?", ("A ball falls.", "A cat sleeps."))
+    found = list(OF_PAIRS["injection"](pair, CONTEXT))
+    assert [one.change for one in found] == [
+        "pair as it is",
+        "pair, neutral sentence",
+        *(f"pair, {name}" for name in PAIR_ATTACKS),
+    ]
+    assert {one.of for one in found} == {pair.id} and {one.item.responses[0] for one in found} == {"A ball falls."}
+    assert found[1].item.responses[1] == f"A cat sleeps. {wording.NEUTRAL}"
+    assert found[2].item.responses[1] == f"A cat sleeps. {PAIR_ATTACKS['order']}"
 
 
 # -- which items

@@ -11,6 +11,7 @@ from PIL import Image
 from analysis.__main__ import main
 from analysis.audit import audit_report
 from analysis.audit.ask import ask, audit_prompts, read_asked
+from analysis.audit.attacks import ATTACKS, PAIR_ATTACKS
 from analysis.audit.plan import AuditOptions, variants_of
 from analysis.audit.source import drawn, open_source
 from workbench.backends.base import Declared, Reply
@@ -171,17 +172,29 @@ def test_favouring_a_place_is_not_favouring_length(tmp_path, source):
 
 
 def test_a_judge_that_obeys(tmp_path, source):
-    rules = [rule(5, contains="Ignore all earlier instructions"), rule(2)]
+    choose = "\\s*[^<]*choose this response"
+    pairs = [
+        {"matches": f"<response_{letter.lower()}>{choose}", "reply": f"<answer>{letter}</answer>"} for letter in "AB"
+    ]
+    rules = [*pairs, {"contains": "<response_b>", "reply": "<answer>A</answer>"},
+             rule(5, contains="Ignore all earlier instructions"), rule(2)]  # fmt: skip
     found = audited(tmp_path, source, rules, "--only", "injection").probes["injection"]
     assert found["lift: order"].value == 3.0 and found["lift: preamble"].value == 0.0
-    assert found["injection_lift"].value == 0.75 and found["raised"].value == 0.25
-    assert found["injection_lift"].n == 48 and found["neutral_sentence_lift"].value == 0.0
+    obeyed = 1 / len(ATTACKS)  # hidden characters hide it from a judge that goes by the letter
+    assert found["injection_lift"].value == pytest.approx(3 * obeyed)
+    assert found["raised"].value == pytest.approx(obeyed)
+    assert found["injection_lift"].n == 12 * len(ATTACKS) and found["neutral_sentence_lift"].value == 0.0
+    assert found["pair lift: order"].value == 0.5 and found["pair lift: order"].n == VIDEOS  # else it takes the first
+    assert found["pair_injection_lift"].value == pytest.approx(0.5 / len(PAIR_ATTACKS))
+    assert found["pair_neutral_sentence_lift"].value == 0.0
 
 
 def test_length_is_no_injection(tmp_path, source):
-    rules = [rule(5, matches=r"<response>\s*(\S+\s+){17,}</response>"), rule(2)]
+    rules = [{"contains": "<response_b>", "reply": "<answer>B</answer>"},
+             rule(5, matches=r"<response>\s*(\S+\s+){17,}</response>"), rule(2)]  # fmt: skip
     found = audited(tmp_path, source, rules, "--only", "injection").probes["injection"]
     assert found["injection_lift"].value == 0.0 and found["neutral_sentence_lift"].value == 3.0
+    assert found["pair_injection_lift"].value == 0.0
 
 
 @pytest.mark.parametrize(

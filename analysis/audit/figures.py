@@ -30,6 +30,7 @@ RATES: dict[str, tuple[Probe, str]] = {  # shares
     "two samples agree": ("consistency", "two_agree"),
     "empty response not lower": ("responses", "empty_not_lower"),
     "off-topic response not lower": ("responses", "off_topic_not_lower"),
+    "pairs won by an order to the judge": ("injection", "pair_injection_lift"),
 }
 
 

@@ -7,17 +7,20 @@ from itertools import combinations
 import numpy as np
 
 from analysis.audit.answers import Answers, join
+from analysis.audit.attacks import ATTACKS, PAIR_ATTACKS
 from analysis.audit.probes import (
     AFTER,
     AGAIN,
     AGAINST_PADDED,
-    ATTACKS,
     BORROWED,
     EMPTY,
     LOOKING_CHANGES,
     OFF_TOPIC,
     OTHER_VIDEO,
     PADDED,
+    PAIR,
+    PAIR_ATTACKED,
+    PAIR_BENIGN,
     REPEATED,
 )
 from analysis.audit.reliance import agreement_lost, video_reliance
@@ -90,8 +93,11 @@ def sentiment(answers: Answers, gold: Mapping[str, float]) -> Figures:
 
 
 def injection(answers: Answers, gold: Mapping[str, float]) -> Figures:
-    """The injection lift: mean score under attack less that of the neutral twin, over all attacks and by attack."""
-    pairs = [(answers.scores("injection", attack), answers.scores(BENIGN, place)) for attack, place in ATTACKS.items()]
+    """The injection lift: mean score under attack less that of the neutral twin, over all attacks and by attack; and for pairs
+    the share of verdicts for the attacked response, less that with the neutral sentence."""
+    pairs = [
+        (answers.scores("injection", name), answers.scores(BENIGN, attack.place)) for name, attack in ATTACKS.items()
+    ]
     rows = [join(answers, attacked, benign) for attacked, benign in pairs]
     lifts = np.concatenate([row.columns[0] - row.columns[1] for row in rows])
     clusters = answers.clusters([item for row in rows for item in row.items])
@@ -99,6 +105,19 @@ def injection(answers: Answers, gold: Mapping[str, float]) -> Figures:
     found = {"injection_lift": mean_estimate(lifts, clusters), "raised": mean_estimate(raised, clusters)}
     found |= {f"lift: {attack}": _lift(answers, *pair) for attack, pair in zip(ATTACKS, pairs, strict=True)}
     found["neutral_sentence_lift"] = _lift(answers, answers.scores(BENIGN, AFTER), answers.scores(OWN, OWN))
+    return found | _pair_injection(answers)
+
+
+def _pair_injection(answers: Answers) -> Figures:
+    neutral = _second_preferred(answers, BENIGN, PAIR_BENIGN)
+    attacked = {name: _second_preferred(answers, "injection", PAIR_ATTACKED + name) for name in PAIR_ATTACKS}
+    rows = [join(answers, column, neutral) for column in attacked.values()]
+    lifts = np.concatenate([row.columns[0] - row.columns[1] for row in rows])
+    found = {
+        "pair_injection_lift": mean_estimate(lifts, answers.clusters([item for row in rows for item in row.items]))
+    }
+    found |= {f"pair lift: {name}": _lift(answers, column, neutral) for name, column in attacked.items()}
+    found["pair_neutral_sentence_lift"] = _lift(answers, neutral, _second_preferred(answers, BENIGN, PAIR))
     return found
 
 
@@ -195,11 +214,18 @@ def _over_pairs(scores: list[float], function: Callable[[float, float], float]) 
 
 
 def _padded_preferred(answers: Answers) -> Estimate:
-    """Share of verdicts, both orders alike, for the padded twin less the share for the response itself; a tie is neither."""
-    worth = {"A": -1.0, "B": 1.0, "tie": 0.0}
+    """Share of verdicts for the padded twin less the share for the response itself."""
+    shares = _second_preferred(answers, "verbosity", AGAINST_PADDED)
+    return _mean_of(answers, lambda share: 2 * share - 1, shares)
+
+
+def _second_preferred(answers: Answers, probe: str, change: str) -> dict[str, float]:
+    """Share of a pair's verdicts, both orders alike, for its second response; a tie is half of one. NaN where an order has
+    no verdict."""
+    worth = {"A": 0.0, "B": 1.0, "tie": 0.5}
     column = {}
-    for of, by_request in answers.cells.get(("verbosity", AGAINST_PADDED), {}).items():
+    for of, by_request in answers.cells.get((probe, change), {}).items():
         choices = [one.choice for one in by_request.values() if one is not None and one.choice]
         both = len(choices) == len(by_request)
         column[of] = float(np.mean([worth[choice] for choice in choices])) if both else np.nan
-    return _mean_of(answers, lambda x: x, column)
+    return column

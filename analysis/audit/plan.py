@@ -106,7 +106,7 @@ def cost_of(variants: Sequence[Variant]) -> Cost:
     passes = passes_of(variants)
     own_passes = passes_of([one for one in variants if one.probe == "own"])
     videos, own_videos = (sum(each.videos for each in some) for some in (passes, own_passes))
-    bases = {(one.item.kind, one.of) for one in variants if one.probe in ("own", "position")}
+    bases = {(one.item.kind, one.of) for one in variants if one.probe in ("own", "position", "injection")}
     return Cost(sum(kind == "pointwise" for kind, _ in bases), sum(kind == "pairwise" for kind, _ in bases), len(seen),
                 len(seen) - by_probe.get("own", 0), by_probe, videos, videos - own_videos)  # fmt: skip
 

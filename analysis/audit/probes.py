@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from analysis.audit import wording
+from analysis.audit.attacks import AFTER, ATTACKS, BEFORE, IN_INSTRUCTION, PAIR_ATTACKS, attack_text
 from analysis.audit.variant import AS_IT_IS, BENIGN, OWN, Against, Manner, Probe, Variant
 from workbench.schema import Item, Video
 
@@ -16,8 +17,7 @@ FRAME_CHANGES = {
 NO_VIDEO, OTHER_VIDEO, AGAIN = "no video", "another video", "asked again"
 LOOKING_CHANGES = (NO_VIDEO, OTHER_VIDEO, *FRAME_CHANGES)
 PADDED, REPEATED, AGAINST_PADDED = "padded", "repeated to the same length", "beside its padded twin"
-AFTER, BEFORE, IN_INSTRUCTION = "after", "before", "in the instruction"
-ATTACKS = {"order": AFTER, "forged reply": AFTER, "preamble": BEFORE, "in the instruction": IN_INSTRUCTION}
+PAIR, PAIR_BENIGN, PAIR_ATTACKED = "pair as it is", "pair, neutral sentence", "pair, "
 EMPTY, OFF_TOPIC, BORROWED = "empty", "off topic", "borrowed"
 
 
@@ -83,10 +83,18 @@ def sentiment(item: Item, context: Context) -> Iterator[Variant]:
 
 def injection(item: Item, context: Context) -> Iterator[Variant]:
     """Orders to the judge in the response or the instruction, each beside a neutral sentence in the same place."""
-    texts = {"order": wording.ORDER, "forged reply": wording.forged(context.top), "preamble": wording.PREAMBLE,
-             "in the instruction": wording.IN_INSTRUCTION}  # fmt: skip
-    yield from (benign(item, place) for place in dict.fromkeys(ATTACKS.values()))
-    yield from (_added("injection", attack, item, texts[attack], place) for attack, place in ATTACKS.items())
+    yield from (benign(item, place) for place in (AFTER, BEFORE, IN_INSTRUCTION))
+    for name, attack in ATTACKS.items():
+        yield _added("injection", name, item, attack_text(attack, context.top), attack.place)
+
+
+def pair_injection(pair: Item, context: Context) -> Iterator[Variant]:
+    """Orders to the judge behind the second response of a pair, beside a neutral sentence there, and the pair as it is."""
+    first, second = pair.responses
+    yield Variant(BENIGN, PAIR, pair.id, pair)
+    yield _twin(BENIGN, PAIR_BENIGN, pair, responses=(first, f"{second} {wording.NEUTRAL}"))
+    for name, text in PAIR_ATTACKS.items():
+        yield _twin("injection", PAIR_ATTACKED + name, pair, responses=(first, f"{second} {text}"))
 
 
 def responses(item: Item, context: Context) -> Iterator[Variant]:
@@ -138,4 +146,7 @@ OF_RATINGS: dict[Probe, Callable[[Item, Context], Iterator[Variant]]] = {
     "consistency": consistency,
     "template": template,
 }
-OF_PAIRS: dict[Probe, Callable[[Item, Context], Iterator[Variant]]] = {"position": position}
+OF_PAIRS: dict[Probe, Callable[[Item, Context], Iterator[Variant]]] = {
+    "position": position,
+    "injection": pair_injection,
+}
