@@ -103,6 +103,7 @@ class Answers:
             taken = {"error": f"You already created this {kind} repo", "url": address}
             return JSONResponse(taken, 409, {"X-Error-Message": taken["error"]})
         self.repos[kind, repo_id] = repo = Repo(kind, repo_id, private, asked.get("sdk"))
+        repo.hardware = asked.get("hardware") or repo.hardware
         repo.secrets = {each["key"]: each["value"] for each in asked.get("secrets", [])}
         repo.variables = {each["key"]: each["value"] for each in asked.get("variables", [])}
         repo.commit("main", {".gitattributes": self.blobs.keep(ATTRIBUTES)}, "initial commit")
@@ -273,7 +274,10 @@ class Answers:
 
     async def runtime(self, request: Request) -> Response:
         repo = self.repo(request)
-        hardware = {"current": "cpu-basic", "requested": "cpu-basic"}
+        if request.method == "POST" and request.url.path.endswith("/hardware"):
+            self.writer(request, repo.owner)
+            repo.hardware = (await request.json())["flavor"]
+        hardware = {"current": repo.hardware, "requested": repo.hardware}
         return JSONResponse({"stage": "RUNNING", "hardware": hardware, "gcTimeout": 172800, "sdk": repo.sdk})
 
     async def named_values(self, request: Request) -> Response:
@@ -307,6 +311,7 @@ class Answers:
             Route(f"{api}/commit/{{revision}}", self.commit, methods=["POST"]),
             Route(f"{api}/runtime", self.runtime),
             Route(f"{api}/restart", self.runtime, methods=["POST"]),
+            Route(f"{api}/hardware", self.runtime, methods=["POST"]),
             Route(f"{api}/{{which}}", self.named_values, methods=["GET", "POST", "DELETE"]),
             Route(api, self.info),
             Route("/-/verify/{kinds}/{owner}/{name}", self.verify, methods=["POST"]),

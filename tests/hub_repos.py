@@ -36,6 +36,7 @@ class Repo:
     id: str
     private: bool
     sdk: str | None = None
+    hardware: str = "cpu-basic"  # of a Space
     branches: dict[str, str] = field(default_factory=dict)
     commits: dict[str, Files] = field(default_factory=dict)
     messages: dict[str, str] = field(default_factory=dict)

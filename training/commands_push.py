@@ -34,8 +34,9 @@ def add_verbs(verbs: Any) -> None:
 
 
 def _push(arguments: argparse.Namespace) -> int:
-    from training.push import push, token_found
+    from training.push import push
     from training.push_plan import plan_push
+    from workbench.hub import token_found
 
     plan = plan_push(arguments.path, arguments.repo, figures=arguments.figures, merge=arguments.merge)
     seen = "public" if arguments.public else "private"

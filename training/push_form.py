@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
-from training.push import token_found
 from training.push_plan import plan_push
 from training.runs import TrainingRun, checkpoints
 from workbench import jobs
 from workbench.errors import InputError
+from workbench.hub import token_found
 from workbench.jobs import Job
 from workbench.page.run_status import STATES
 from workbench.page.verbatim import verbatim

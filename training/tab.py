@@ -8,7 +8,6 @@ import gradio as gr
 
 from training.curves import curve_figure, curves, figure_names
 from training.live import checkpoint_table, judge_spec, run_at, training_card
-from training.push import token_found
 from training.push_form import FOLDER, dry_run, push_card, start_push
 from training.run_form import resume_training, start_training, training_jobs
 from training.runs import TrainingRun, checkpoints
@@ -27,6 +26,7 @@ from training.tab_panels import (
 from training.tab_texts import NO_RUN
 from workbench import jobs
 from workbench.errors import WorkbenchError
+from workbench.hub import token_found
 from workbench.page.show import error_note, note
 from workbench.run_folders import chosen_folder, run_label
 
