@@ -1,12 +1,20 @@
 """Fixtures that many tests share: small random-weights checkpoints, made once a session by the library's own maker."""
 
 import os
+import tempfile
 
 import pytest
+from hypothesis import settings
 
 from tests.browsing import browser, reader, served  # noqa: F401
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # no test asks the Hub; set before anything imports huggingface_hub
+# Jobs of tests do not wait for those of a page that is open on the same machine.
+os.environ.setdefault("WORKBENCH_QUEUE", os.path.join(tempfile.gettempdir(), f"videojudge-tests-{os.getpid()}"))
+
+# No example is timed: what a machine is busy with is no property of the code.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 # Weights this wide make logits that differ clearly from token to token, as a trained model's do.
 WIDE = {"initializer_range": 0.2}

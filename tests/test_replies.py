@@ -152,6 +152,9 @@ REPLIES = [  # form, whole reply, the verdict (None: unparsed)
     (POINT, "<score><score>4</score></score>", Verdict(score=4)),
     (POINT, "<score>3 <score>4</score>", Verdict(score=4)),
     (POINT, "<score>4</score> as said in <score>", Verdict(score=4)),
+    (POINT, "<score>4</score> as said in <score> further up, where it stands", Verdict(score=4)),
+    (POINT, "<score>4</score> no: <score>2", None),  # cut while it changed its mind
+    (PAIR, "<answer>A</answer> no: <answer>B</answ", None),
     (POINT, "<score>4<thinking>so</thinking></score>", None),
     # reasoning never counts
     (POINT, "<thinking>no <score>5</score></thinking><score>2</score>", Verdict(2, reasoning="no <score>5</score>")),
@@ -229,6 +232,7 @@ def test_what_a_reply_is_read_as(form, text, expected):
 
 def test_an_unparsed_reply_says_why():
     assert read_reply(POINT, "<score>6</score>").reason == "Got '6' in <score>, expected a whole number from 1 to 5."
+    assert read_reply(POINT, " \n").reason == "The judge answered nothing."
     assert read_reply(POINT, "fine").reason == "The reply has no <score>...</score> outside its reasoning."
     assert read_reply(POINT, "<thinking>so").reason == "<thinking> is never closed, so the reply has no verdict."
     assert read_reply(PAIR, "<answer>both</answer>").reason == "Got 'both' in <answer>, expected A or B."

@@ -10,7 +10,8 @@ A reply is plain text with tags: optional <rubric> and <thinking> blocks, then o
 - A score is a whole number on the scale, in the decimal digits of any script; also "4.0", "4/5" and "4 out of 5" (when
   5 is the top), "**4**", "four" (zero to ten), a label's words, "4 (Good)". "4-5", "4.5", "1e0", "½" are Unparsed.
 - An answer is a letter, also "Response A" or "(a)"; a tie only where the form allows one. A ranking names each once.
-- A verdict tag that is never closed is Unparsed: at the end of a cut reply "<score>1" may have been about to be 10.
+- A verdict tag that is never closed is Unparsed: at the end of a cut reply "<score>1" may have been about to be 10. So is a
+  reply that breaks off within a second verdict ("<score>4</score> no, <score>2"): the judge had changed its mind.
 """
 
 import re
@@ -100,6 +101,9 @@ def _on_menu(form: ReplyForm, score: float | None) -> str:
 
 # -- finding the parts of a reply
 
+CUT_VERDICT = (
+    24  # characters behind an open verdict tag that may be a verdict cut off; more is prose that names the tag
+)
 _BLOCKS = {"rubric": "rubric", "thinking": "thinking", "think": "thinking"}  # <think> is some models' own habit
 _TAG = re.compile(
     r"<\s{0,9}(/?)\s{0,9}(rubric|thinking|think|score|answer|ranking)(\s[^<>]{0,200})?>", re.IGNORECASE | re.ASCII
@@ -111,6 +115,7 @@ class _Parts(NamedTuple):
     reasoning: str | None
     verdict: str | None  # content of the last complete verdict pair
     unclosed: str | None  # the tag that was open when the text ended
+    said: bool  # whether there is anything but white space
 
 
 def _scan(verdict_tag: str, text: str) -> _Parts:
@@ -138,11 +143,15 @@ def _scan(verdict_tag: str, text: str) -> _Parts:
             verdict, opened = text[opened : match.start()], None
     if block is not None:
         blocks[block] = text[start:].strip()
+    if opened is not None and 0 < len(text[opened:].strip()) <= CUT_VERDICT:
+        verdict = None
     unclosed = block or (verdict_tag if opened is not None else None)
-    return _Parts(blocks.get("rubric"), blocks.get("thinking"), verdict, unclosed)
+    return _Parts(blocks.get("rubric"), blocks.get("thinking"), verdict, unclosed, bool(text.strip()))
 
 
 def _nothing_found(form: ReplyForm, parts: _Parts) -> str:
+    if not parts.said:
+        return "The judge answered nothing."
     if parts.unclosed:
         return f"<{parts.unclosed}> is never closed, so the reply has no verdict."
     return f"The reply has no <{form.verdict_tag}>...</{form.verdict_tag}> outside its reasoning."
