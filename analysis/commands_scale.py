@@ -2,24 +2,15 @@
 
 import argparse
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from analysis.commands_agree import add_runs
 from analysis.estimate import Estimate
-from analysis.matching import gold_ratings, no_common_items
-from analysis.pairs import gold_choices, pair_rows
 from analysis.plain_values import write_json
-from analysis.records import Records, judge_columns, read_runs
-from analysis.scaling import ScalePoint, rating_curve, rating_samples
-from analysis.scaling_pairs import pair_curve, votes_of
+from analysis.records import read_runs
+from analysis.scaling import ScalePoint
+from analysis.scaling_curves import Scaling, scale
 from analysis.tell import NOTE, grid, words
-
-
-class Scaling(NamedTuple):
-    """Curves over the number of samples of one judge; empty for kinds it has no verdicts of."""
-
-    ratings: list[ScalePoint]
-    preferences: list[ScalePoint]
 
 
 def add_verbs(verbs: Any) -> None:
@@ -40,23 +31,6 @@ def _scale(arguments: argparse.Namespace) -> int:
     if arguments.json:
         write_json(arguments.json, {"command": arguments.command, "gold": arguments.gold, "judges": found})
     return 0
-
-
-def scale(records: Records, gold: str = "human", seed: int = 0) -> dict[str, Scaling]:
-    """The curves of every judge by label.
-
-    Raises InputError where nobody is called `gold`, or no judge met it on any item.
-    """
-    ratings, choices = gold_ratings(records, gold), gold_choices(records, gold)
-    found = {}
-    for name, column in judge_columns(records, gold).items():
-        samples = rating_samples(records, column, ratings)
-        votes = votes_of(pair_rows(records, column, choices))
-        if samples or votes:
-            found[name] = Scaling(rating_curve(samples, seed) if samples else [], pair_curve(votes, seed))
-    if not found:
-        raise no_common_items(gold)
-    return found
 
 
 def scale_text(one: Scaling) -> Iterator[str]:

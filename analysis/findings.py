@@ -9,11 +9,13 @@ from analysis.comparison import Comparisons, compare
 from analysis.matching import Gold, Matched, gold_ratings
 from analysis.meta_evaluation import MetaEvaluation, meta_evaluate, rated_judges
 from analysis.records import Records, judge_columns, read_runs
+from analysis.scaling_curves import Scaling, repeated, scale
 from workbench.errors import InputError
 
 
 class Findings(NamedTuple):
-    """`rated` are the judges' ratings beside the gold ones; `no_comparison` says why judges could not be compared."""
+    """`rated` are the judges' ratings beside the gold ones; `no_comparison` says why judges could not be compared; `scaling`
+    has the judges that were asked several times."""
 
     runs: tuple[str, ...]
     meta: MetaEvaluation
@@ -22,6 +24,7 @@ class Findings(NamedTuple):
     no_comparison: str
     rated: dict[str, Matched]
     gold: Gold
+    scaling: dict[str, Scaling]
 
 
 def find_out(folders: Sequence[str | Path], gold: str = "human", dimension: str | None = None) -> Findings:
@@ -42,4 +45,5 @@ def findings(records: Records, gold: str = "human", dimension: str | None = None
         why = str(error)
     ratings = gold_ratings(records, gold)
     rated = rated_judges(records, judge_columns(records, gold), ratings) if ratings.items else {}
-    return Findings(tuple(runs), meta, calibrate(records, gold), comparison, why, rated, ratings)
+    curves = repeated(scale(records, gold))
+    return Findings(tuple(runs), meta, calibrate(records, gold), comparison, why, rated, ratings, curves)

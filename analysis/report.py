@@ -33,13 +33,14 @@ def write_report(found: Findings, out: str | Path, command: str = "") -> Report:
 
 
 def report_numbers(found: Findings, sections: list[Section], command: str) -> dict[str, Any]:
-    """All numbers: what `agree`, `compare` and `calibrate` find, and of each figure what is drawn in it."""
+    """All numbers: what `agree`, `compare`, `calibrate` and `scale` find, and of each figure what is drawn in it."""
     figures = {
         one.key: [{"judge": drawn.judge, "reading": drawn.reading, "of": drawn.of, **drawn.info._asdict()} for drawn in one.drawn]
         for one in sections
     }  # fmt: skip
     return {
         "command": command, "runs": found.runs, "gold": found.meta.gold, "agreement": found.meta,
-        "calibration": found.calibration, "comparison": found.comparison, "no_comparison": found.no_comparison,
+        "calibration": found.calibration, "scaling": found.scaling,
+        "comparison": found.comparison, "no_comparison": found.no_comparison,
         "figures": figures,
     }  # fmt: skip

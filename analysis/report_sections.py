@@ -4,6 +4,7 @@ from analysis.findings import Findings
 from analysis.report_confidence import comparisons, confidence
 from analysis.report_preferences import dimensions, preferences, rankings, standings
 from analysis.report_ratings import errors, people, ratings, spread, superiority
+from analysis.report_scaling import scaling
 from analysis.sections import Section
 
 PARTS = (
@@ -17,6 +18,7 @@ PARTS = (
     standings,
     rankings,
     confidence,
+    scaling,
     comparisons,
 )
 

@@ -26,8 +26,10 @@ from analysis.figures_confidence import (
     risk_figure,
     risk_info,
 )
+from analysis.figures_scaling import scaling_figure, scaling_info
 from analysis.matching import Coverage, Matched
 from analysis.records import item_facts, records_of
+from analysis.scaling import ScalePoint
 from workbench.page.figures import template
 from workbench.schema import Item, Judgment, Video
 
@@ -150,3 +152,26 @@ def test_curves_differ_in_more_than_colour():
 def test_a_figure_without_data_says_so_in_a_sentence(figure):
     assert not figure.data and figure.layout.annotations[0].text.endswith(".")
     assert figure.layout.template.layout.font.family == template().layout.font.family
+
+
+# -- scaling
+
+
+def test_a_line_a_way_over_the_samples_that_have_a_value():
+    points = [ScalePoint(1, 3, "mean", {"mae": estimate(0.9, 0.7, 1.1)}),
+              ScalePoint(2, 3, "mean", {"mae": estimate(0.8)}),
+              ScalePoint(1, 3, "median", {"mae": estimate(None)}),
+              ScalePoint(2, 3, "majority", {"mae": estimate(0.7)})]  # fmt: skip
+    info = scaling_info(EVIL, points, "mae")
+    assert [(line.way, line.samples) for line in info.lines] == [("mean", (1, 2)), ("majority", (2,))]
+    assert info.lines[0].values == ((0.9, 0.7, 1.1), (0.8, 0.8, 0.8))
+    figure = scaling_figure(info)
+    assert [trace.name for trace in figure.data] == ["mean", "majority"] and list(figure.layout.xaxis.tickvals) == [
+        1,
+        2,
+    ]
+    assert figure.data[0].error_y.array[0] == pytest.approx(0.2) and EVIL not in figure.to_html()
+
+
+def test_no_sample_is_a_sentence():
+    assert "none has a value" in scaling_figure(scaling_info("judge", [], "mae")).layout.annotations[0].text

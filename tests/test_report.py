@@ -53,7 +53,7 @@ def test_every_figure_has_its_caption_with_n_coverage_and_definitions(report):
 def test_the_sections_answer_every_question_of_the_run(report):
     _, numbers, _ = report
     assert {"people", "ratings", "errors", "spread", "preferences", "dimensions", "confidence-ratings",
-            "comparison-ratings", "comparison-preferences"} <= set(numbers["figures"])  # fmt: skip
+            "comparison-ratings", "comparison-preferences", "scaling-ratings"} <= set(numbers["figures"])  # fmt: skip
     assert any(name.startswith("standings-near") for name in numbers["figures"])
 
 
@@ -63,6 +63,21 @@ def test_the_json_has_what_agree_has(report, tmp_path):
     agree = json.loads((tmp_path / "agree.json").read_text())
     assert numbers["agreement"]["judges"] == agree["judges"] and "report" in numbers["command"]
     assert numbers["comparison"]["ratings"]["tests"] and numbers["no_comparison"] == ""
+
+
+def test_judges_asked_twice_have_curves_and_others_have_none(report):
+    page, numbers, _ = report
+    assert {name for name, one in numbers["scaling"].items() if one["ratings"]} == {
+        "warm [temperature=0.0]",
+        "warm [temperature=1.0]",
+    }
+    assert {name for name, one in numbers["scaling"].items() if one["preferences"]} == {
+        "near [pairwise@1]",
+        "far [pairwise@1]",
+    }  # two orders are two votes
+    drawn = numbers["figures"]["scaling-ratings"]
+    assert [one["figure"] for one in drawn] == ["mae", "spearman"] * 2
+    assert drawn[0]["lines"][0]["samples"] == [1, 2] and "What are more samples worth? (ratings)" in page
 
 
 def test_one_judge_and_one_item_make_a_report_that_says_what_there_is_not(tmp_path):
