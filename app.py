@@ -1,10 +1,9 @@
 """The workbench as a web page: which tabs there are, in which order, and how the page is served.
 
-python app.py [--host 127.0.0.1] [--port 7860] [--runs runs]
+python app.py [--host 127.0.0.1] [--port 7860] [--runs runs] [--users one|many]
 """
 
 import argparse
-import os
 from pathlib import Path
 
 import gradio as gr
@@ -15,20 +14,23 @@ from analysis import tab_compare as compare_tab
 from bootstrap import tab as bootstrap_tab
 from training import tab as training_tab
 from workbench import tab as judge_tab
+from workbench.door import answer
 from workbench.page.resident import ResidentJudge
+from workbench.page.server import Users, ownership_note, serve, users_of
 from workbench.page.theme import launch_look
-from workbench.page.upload import UPLOAD_LIMITS
+from workbench.permissions import is_demo
+from workbench.redaction import guard_output
 
 TITLE = "VideoJudge workbench"
 SENTENCE = "Is this answer about a video any good? Ask a judge, and see what it saw and why."
 HEADER = f'<div class="vj-head"><h1>{TITLE}</h1><p>{SENTENCE}</p></div>'
 
 
-def build(runs: Path) -> gr.Blocks:
-    """The page with all its tabs; verdicts are written under `runs`."""
+def build(runs: Path, users: Users = "one") -> gr.Blocks:
+    """The page with all its tabs; verdicts are written under `runs`. For many users it says whose runs they see."""
     resident = ResidentJudge()  # one for all tabs
     with gr.Blocks(title=TITLE, analytics_enabled=False) as page:
-        gr.HTML(HEADER)
+        gr.HTML(HEADER + ownership_note(users))
         with gr.Tabs() as tabs:
             with gr.Tab("Judge", id="judge"):
                 judge = judge_tab.build(runs, resident)
@@ -46,11 +48,6 @@ def build(runs: Path) -> gr.Blocks:
     return page
 
 
-def is_demo() -> bool:
-    """Whether the page is a public demo, where nobody may train or push: VIDEOJUDGE_DEMO=1."""
-    return os.environ.get("VIDEOJUDGE_DEMO", "") not in ("", "0")
-
-
 def main(argv: list[str] | None = None) -> int:
     """Serve the page until interrupted."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -63,19 +60,22 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--runs", type=Path, default=Path("runs"), help="folder for the run folders of verdicts (default: runs)"
     )
-    options = parser.parse_args(argv)
-    build(options.runs).queue(default_concurrency_limit=4).launch(
-        server_name=options.host,
-        server_port=options.port,
-        max_file_size=UPLOAD_LIMITS.bytes,
-        allowed_paths=judge_tab.served_folders(),
-        strict_cors=True,
-        show_error=True,
-        enable_monitoring=False,
-        share=False,
-        footer_links=["api"],
-        **launch_look(),
+    parser.add_argument(
+        "--users",
+        choices=("one", "many"),
+        help="one: whoever opens the page sees every run; many: each browser its own (default: one on this machine's own "
+        "address, many on others and in a demo)",
     )
+    options = parser.parse_args(argv)
+    guard_output()
+    return answer(lambda: _serve(options), stopped="")
+
+
+def _serve(options: argparse.Namespace) -> int:
+    users = users_of(options.host, options.users)
+    address = {"server_name": options.host, "server_port": options.port}
+    page, look = build(options.runs, users), {"footer_links": ["api"], **launch_look()}
+    serve(page, users, options.runs, judge_tab.served_folders(), **address, **look)
     return 0
 
 

@@ -12,6 +12,7 @@ from analysis.cases import Case, Filters, passing, read_cases
 from analysis.failures import Exported, export_queue
 from analysis.labelling import LABELS
 from workbench import jobs
+from workbench.owners import own_name
 from workbench.run_folders import chosen_folder
 from workbench.schema import content_id
 from workbench.store import new_run_folder
@@ -30,7 +31,7 @@ def folders_of(runs: Path, names: Sequence[str]) -> tuple[Path, ...]:
 
 def with_labels(runs: Path, folders: Sequence[Path]) -> tuple[Path, ...]:
     """The folders, and the page's labels where there are any."""
-    labels = runs / LABELS
+    labels = runs / own_name(LABELS)
     return tuple(dict.fromkeys([*folders, *([labels] if (labels / "run.json").exists() else [])]))
 
 

@@ -13,6 +13,7 @@ from analysis.labelling import LABELS, labelled_by
 from workbench.backends.stopping import never
 from workbench.errors import InputError, WorkbenchError
 from workbench.judge import one_response_each, pair_outcome
+from workbench.owners import own_name
 from workbench.page.form import JudgeForm, missing_inputs, missing_sentence, prompt_options
 from workbench.page.frame_strip import frame_strip
 from workbench.page.ratings import choice_colour, ink_on, rating_colour
@@ -94,7 +95,7 @@ def _side(
 ) -> Side:
     try:
         if form.judge.startswith(PERSON):
-            return Side(form.judge, labels_of(form, runs / LABELS))
+            return Side(form.judge, labels_of(form, runs / own_name(LABELS)))
         return Side(form.judge, judge_form(form, runs, resident, tell, stop_requested))
     except Stopped:
         raise

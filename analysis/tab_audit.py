@@ -23,6 +23,7 @@ from analysis.votes import VOTES
 from workbench import jobs
 from workbench.backends import check_spec, list_backends
 from workbench.errors import InputError, WorkbenchError
+from workbench.owners import own_name
 from workbench.page.run_status import status_card
 from workbench.page.show import error_note, note
 from workbench.page.verbatim import COPY_SCRIPT, verbatim, verbatim_command
@@ -165,7 +166,8 @@ def wire_audit(panel: AuditPanel, runs: Path, tab: gr.Tab) -> None:
 
 def with_sources(runs: Path, chosen: str | None):
     """The runs whose items can be audited."""
-    names = [name for name in run_names(runs) if not name.startswith(PREFIX) and name not in (LABELS, VOTES)]
+    people = (own_name(LABELS), own_name(VOTES))
+    names = [name for name in run_names(runs) if not name.startswith(PREFIX) and name not in people]
     return gr.update(choices=names, value=chosen if chosen in names else next(iter(names), None))
 
 

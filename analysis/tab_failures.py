@@ -12,6 +12,7 @@ from analysis.cases import DIRECTIONS, Filters, judges_of, kinds
 from analysis.explorer import Place, export_now, folders_of, load_cases, neighbour, queue, with_labels
 from analysis.labelling import LABELS, keep_label, labelled_by, make_label, shown_order
 from workbench.errors import VideoError, WorkbenchError
+from workbench.owners import own_name
 from workbench.page.frame_strip import SEEK_SCRIPT, frame_strip
 from workbench.page.show import error_note, note
 from workbench.page.upload import UPLOAD_LIMITS, copy_to_show
@@ -133,7 +134,7 @@ def wire_explorer(panel: Explorer, chosen: gr.Dropdown, gold: gr.Dropdown, runs:
         try:
             folders = folders_of(runs, names)
             found = queue(load_cases(folders, whose or ""), read_filters(*values), blind, who)
-            mine = labelled_by(runs / LABELS, who)
+            mine = labelled_by(runs / own_name(LABELS), who)
             place = neighbour(found, current, step, mine if skip_labelled else ())
             if place is None:
                 return {**emptied(panel), panel.count: NO_CASE}
@@ -172,9 +173,9 @@ def _wire_label(panel: Explorer, chosen: gr.Dropdown, runs: Path) -> gr.events.D
     def save(names, current, blind, who, score, choice, reason) -> dict:
         try:
             item = read_case(with_labels(runs, folders_of(runs, names or [])), current or "").item
-            hidden = blind and item.id not in labelled_by(runs / LABELS, who)
+            hidden = blind and item.id not in labelled_by(runs / own_name(LABELS), who)
             keep_label(
-                runs / LABELS,
+                runs / own_name(LABELS),
                 item,
                 make_label(item, who, score=score, choice=choice, reason=reason or "", blind=hidden),
             )

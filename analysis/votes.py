@@ -18,6 +18,7 @@ from analysis.report_preferences import rating, strength
 from analysis.sections import INTERVALS, Drawn, Section, counted
 from analysis.side_by_side import Side, said_in_all
 from workbench.errors import InputError
+from workbench.owners import own_name
 from workbench.page.verdict import PageVerdict
 from workbench.schema import Choice, Item, Judgment, content_id
 
@@ -80,15 +81,15 @@ def keep_vote(runs: Path, ballot: Ballot, name: str, shown: str) -> Judgment:
     settings = {"blind": True, "order": list(ballot.order)}
     item = vote_item(ballot)
     judgment = Judgment(item.id, human(name), PROMPT, "scored", choice=choice, settings=settings)
-    keep_label(runs / VOTES, item, judgment)
+    keep_label(runs / own_name(VOTES), item, judgment)
     return judgment
 
 
 def leaders(runs: Path) -> list[Standing]:
     """Who wins, by all people's votes; none before the first."""
-    if not (runs / VOTES / "run.json").exists():
+    if not (runs / own_name(VOTES) / "run.json").exists():
         return []
-    records = read_runs([runs / VOTES])
+    records = read_runs([runs / own_name(VOTES)])
     rows = [row for column in range(len(records.columns)) for row in pair_rows(records, column, {})]
     return standings(*games_of(rows))
 

@@ -230,12 +230,12 @@ def labels_of(page) -> set[str]:
 
 
 def test_the_tab_is_there_and_hidden_in_a_demo(tmp_path, monkeypatch):
-    monkeypatch.delenv("VIDEOJUDGE_DEMO", raising=False)
+    monkeypatch.delenv("WORKBENCH_DEMO", raising=False)
     page = app.build(tmp_path)
     assert {"Judge", "Bootstrap", "Train"} <= labels_of(page)
     assert not [one["api_name"] for one in page.config["dependencies"] if one["api_visibility"] == "public"
                 and one["api_name"] != "judge"]  # fmt: skip
-    monkeypatch.setenv("VIDEOJUDGE_DEMO", "1")
+    monkeypatch.setenv("WORKBENCH_DEMO", "1")
     assert "Train" not in labels_of(app.build(tmp_path))
 
 

@@ -36,7 +36,8 @@ def owner_of(token: str) -> str:
 
 def current_owner(request: Any) -> str | None:
     """The owner that a request (gradio's, starlette's) was made by, as the gate found it; None where one user owns all."""
-    return getattr(request, "scope", {}).get(SCOPE_KEY, NOBODY)
+    inner = getattr(request, "request", None) or request  # gradio's wraps starlette's
+    return getattr(inner, "scope", {}).get(SCOPE_KEY, NOBODY)
 
 
 def ask_for_owners(reader: Callable[[], str | None]) -> None:

@@ -1,5 +1,6 @@
 """Work that tells how far it is, as a stream: what a page shows while it waits."""
 
+import contextvars
 import queue
 import time
 from collections.abc import Callable, Iterator
@@ -31,7 +32,7 @@ def stages_of(work: Callable[[Callable[[str], None]], Any]) -> Iterator[Stage | 
     told: queue.SimpleQueue[str] = queue.SimpleQueue()
     started, text = time.monotonic(), ""
     with ThreadPoolExecutor(1, thread_name_prefix="judging") as pool:
-        future = pool.submit(work, told.put)
+        future = pool.submit(contextvars.copy_context().run, work, told.put)  # who is asking is kept there
         while not future.done() or not told.empty():
             with suppress(queue.Empty):
                 text = told.get(timeout=SECONDS_BETWEEN)

@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from workbench.errors import VideoError
+from workbench.permissions import is_demo
 from workbench.video import VideoInfo, VideoLimits, is_browser_playable, make_preview, probe
 
-UPLOAD_LIMITS = VideoLimits()
+# A demo takes short clips: what a person can watch while others wait.
+UPLOAD_LIMITS = VideoLimits(bytes=100 << 20, seconds=120.0, wall_clock=60.0) if is_demo() else VideoLimits()
 
 
 class Upload(NamedTuple):
