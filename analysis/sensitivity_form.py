@@ -15,6 +15,7 @@ from workbench.jobs import Job
 from workbench.judge import one_response_each
 from workbench.page.form import JudgeForm
 from workbench.page.verdict import item_of
+from workbench.permissions import check_place
 from workbench.prompts import load_prompt
 from workbench.run_folders import almost_there, free_folder, own_command
 from workbench.store import Run
@@ -77,6 +78,8 @@ def _check(form: SweepForm) -> None:
     wanted = {"name the items": form.path if form.source == "path" else "there", "choose a judge": "".join(form.judges)}
     if sentence := almost_there(wanted):
         raise InputError(sentence)
+    if form.source == "path":
+        check_place("items", form.path)
     if form.source == "path" and not Path(form.path.strip()).expanduser().exists():
         raise InputError(f"items: {form.path.strip()!r:.120} is not there; give a run folder or a table.")
     for judge in form.judges:

@@ -9,6 +9,7 @@ from workbench import jobs
 from workbench.backends import check_spec
 from workbench.errors import InputError
 from workbench.jobs import Job
+from workbench.permissions import check_place
 from workbench.run_folders import almost_there, free_folder, resume
 
 COMMAND = ["python", "-m", "bootstrap", "run"]
@@ -55,6 +56,7 @@ def start_run(form: RunForm, runs: Path) -> Job:
     """Start the run of a form in a new folder under `runs`. Raises InputError for what would fail at once."""
     if sentence := missing_sentence(form):
         raise InputError(sentence)
+    check_place("seeds", form.seeds)
     if not Path(form.seeds.strip()).exists():
         raise InputError(f"seeds: {form.seeds.strip()!r} is not there; give an items.jsonl file or a world's folder.")
     for spec in (form.generator.strip(), form.evaluator.strip()):

@@ -13,6 +13,7 @@ from workbench.hub import token_found
 from workbench.jobs import Job
 from workbench.page.run_status import STATES
 from workbench.page.verbatim import verbatim
+from workbench.permissions import check_training
 
 COMMAND = ["python", "-m", "training", "push"]
 FOLDER = "push"  # of a run: the job of its last push
@@ -68,6 +69,7 @@ def dry_run(form: PushForm, run: TrainingRun) -> str:
 
 def start_push(form: PushForm, run: TrainingRun) -> Job:
     """Push in a process of its own. Raises InputError for what would fail at once."""
+    check_training()
     command = push_command(form, run)
     if not token_found():
         raise InputError("No Hub token: set HF_TOKEN where this page was started, or run `hf auth login` there.")

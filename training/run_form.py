@@ -10,6 +10,7 @@ from training.recipes import RECIPES, Recipe
 from workbench import jobs
 from workbench.errors import InputError
 from workbench.jobs import Job
+from workbench.permissions import check_judge, check_place, check_training
 from workbench.run_folders import almost_there, free_folder, resume
 
 COMMAND = ["python", "-m", "training", "fit"]
@@ -109,12 +110,16 @@ def shown_command(form: TrainForm, runs: Path) -> str:
 
 def start_training(form: TrainForm, runs: Path) -> Job:
     """Start the training of a form in a new folder under `runs`. Raises InputError for what would fail at once."""
+    check_training()
     if form.preset not in (*PRESETS, *RECIPES):
         raise InputError(f"preset: got {form.preset!r}, expected one of {', '.join([*PRESETS, *RECIPES])}.")
     if sentence := missing_sentence(form):
         raise InputError(sentence)
     _check_numbers(form)
+    if form.base.strip():
+        check_judge(f"hf:{form.base.strip()}", ())  # a Hub id, or a checkpoint of a run of theirs
     for folder in form.folders:
+        check_place("data", folder)
         if not Path(folder).is_dir():
             raise InputError(f"data: {folder!r} is not there; give the folder of a dataset, a run or a world.")
     out = free_folder(form.name, runs, "training")
@@ -135,6 +140,7 @@ def _check_numbers(form: TrainForm) -> None:
 
 def resume_training(folder: Path) -> Job:
     """Start a training's own command again: it goes on from its last checkpoint. Raises InputError where none is known."""
+    check_training()
     return resume(folder, TRAINING)
 
 

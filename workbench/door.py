@@ -5,10 +5,12 @@ import sys
 from collections.abc import Callable
 
 from workbench.errors import WorkbenchError
+from workbench.redaction import guard_output
 
 
 def answer(work: Callable[[], int], stopped: str) -> int:
     """What `work` gives; 2 for what its user can mend, 130 with the words `stopped` after Ctrl-C, 0 where nobody reads on."""
+    guard_output()
     try:
         return work()
     except WorkbenchError as error:

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from workbench.backends.base import Backend
 from workbench.backends.presets import PRESETS
 from workbench.errors import BackendError, InputError
+from workbench.permissions import check_judge
 
 EMBEDDED = Path(__file__).parent.parent / "embedded"
 LOADERS = {  # family: (module, function); called with the spec's parts, then the options
@@ -80,9 +81,16 @@ def load_backend(spec: str, **options: Any) -> Backend:
 
 
 def check_spec(spec: str) -> None:
-    """Raises what `load_backend` raises for an unknown name or a missing package, without loading anything."""
+    """Raises what `load_backend` raises for an unknown name, one that may not be asked here, or a missing package, without
+    loading anything."""
+    check_allowed(spec)
     if missing := _missing(_parse(spec.strip()).packages):
         raise BackendError(f"{spec} cannot be loaded: {missing}.")
+
+
+def check_allowed(spec: str) -> None:
+    """Raises InputError for a judge that the page may not ask: in a demo, all that are not listed (permissions.py)."""
+    check_judge(spec, ("embedded", *PRESETS, *(f"metric:{name}" for name in METRICS)))
 
 
 def list_backends() -> list[BackendRow]:

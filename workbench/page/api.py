@@ -14,6 +14,7 @@ from workbench.page.form import MODES, JudgeForm
 from workbench.page.receipt import verdict_json
 from workbench.page.resident import ResidentJudge
 from workbench.page.verdict import PageVerdict, judge_form
+from workbench.redaction import redact
 
 
 def judge_endpoint(resident: ResidentJudge, runs: Path) -> Callable[..., dict]:
@@ -46,7 +47,7 @@ def judge_endpoint(resident: ResidentJudge, runs: Path) -> Callable[..., dict]:
         try:
             return _answer(judge_form(form, runs, resident))
         except WorkbenchError as error:
-            raise gr.Error(str(error), print_exception=False) from error
+            raise gr.Error(redact(str(error)), print_exception=False) from error
 
     return judge
 

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-from workbench.backends import EMBEDDED, list_backends, split_adapter
+from workbench.backends import EMBEDDED, check_allowed, list_backends, split_adapter
 from workbench.backends.base import Declared
 from workbench.backends.judge_file import JudgeFile, read_judge_file
 from workbench.backends.presets import PRESETS, Preset
@@ -35,6 +35,10 @@ class KnownJudge(NamedTuple):
 def known_judge(spec: str) -> KnownJudge:
     """What is known of a judge: from the preset's entry, or the judge.json of a folder or of its adapter's."""
     spec = spec.strip()
+    try:
+        check_allowed(spec)  # before anything of this machine's disk is looked at
+    except InputError as error:
+        return KnownJudge(problem=str(error))
     if spec in PRESETS:
         return KnownJudge(policy=PRESETS[spec].video_policy, preset=PRESETS[spec])
     if spec.startswith("scripted:"):

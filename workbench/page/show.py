@@ -12,6 +12,7 @@ from workbench.page.known_judge import refusal
 from workbench.page.ratings import RATING_ANCHORS, ink_on, rating_colour
 from workbench.page.verdict import PageVerdict
 from workbench.page.verdict_card import letter_of, pair_card, ranking_card, score_card, suspicion_flag
+from workbench.redaction import redact
 from workbench.schema import Judgment
 
 
@@ -107,7 +108,7 @@ def refusal_note(form: JudgeForm) -> str:
 
 def error_note(error: Exception | str) -> str:
     """An error written for the user, shown where it happened."""
-    return note(escape(str(error)), "error")
+    return note(escape(redact(str(error))), "error")
 
 
 def stale_note(form: JudgeForm, judged: JudgeForm | None) -> str:
