@@ -28,6 +28,8 @@ h2,h3{break-after:avoid}nav{display:none}details>summary{display:none}}
 """
 # Folded tables are part of the report on paper too.
 OPEN_FOR_PRINT = "addEventListener('beforeprint',()=>document.querySelectorAll('details').forEach(d=>d.open=true));"
+# A figure is drawn before the one beside it is there, as wide as the row; it takes its own width when all are.
+FIT = "addEventListener('load',()=>document.querySelectorAll('.js-plotly-plot').forEach(p=>Plotly.Plots.resize(p)));"
 CONFIG = {"displayModeBar": False, "responsive": True}
 
 
@@ -46,7 +48,7 @@ def report_html(sections: Sequence[Section], gold: str, runs: Sequence[str], com
         f'trusted</h1><p class="soft">Runs: {html.escape(", ".join(runs))}. Gold labels: {html.escape(gold)}. '
         f"{html.escape(NOTE)}</p><nav><ul>{contents}</ul></nav>{''.join(body)}{_definitions(definitions)}"
         f"<section><h2>The command that repeats it</h2><pre>{html.escape(command)}</pre></section>"
-        f"<script>{OPEN_FOR_PRINT}</script></body></html>\n"
+        f"<script>{OPEN_FOR_PRINT}{FIT}</script></body></html>\n"
     )
 
 
