@@ -219,22 +219,22 @@ def test_what_can_be_seen_of_a_scene(learner, world):
 def test_a_step_has_as_many_packs_of_each_task_as_the_mix_says(world, learner):
     import random
 
-    from training.stages import COMPARISONS, draw_loads, task_of
+    from training.stages import COMPARISONS, draw_packs, task_of
 
     clips, mix = learner.clips(world), {"look": 2, "claims": 1, "compare": 1, "pairwise_reasoning": 1}
     tasks = {name: task_of(name, learner, world, clips, rows=4) for name in mix}
-    loads = draw_loads(tasks, mix, world.videos, random.Random(0))
-    told = [load.task for load in loads]
+    loads = draw_packs(tasks, mix, world.videos, random.Random(0))
+    told = [task for task, _, _ in loads]
     assert told.count("look") == 2 and told.count("pairwise_reasoning") == 1  # one pack each, of several rows
     assert told.count("claims") == 1 and told.count("compare") == COMPARISONS  # rows without a video stand alone
-    pairs = next(load.packed for load in loads if load.task == "pairwise_reasoning")
+    pairs = next(packed for task, _, packed in loads if task == "pairwise_reasoning")
     assert int(pairs.branches.max()) % 2 == 0  # each in both orders
 
 
 @pytest.mark.slow
 def test_two_processes_learn_as_one_model(data, tmp_path):
     command = [sys.executable, "-m", "training", "fit", "--data", str(data), "--out", str(tmp_path), "--processes", "2"]
-    command += ["--steps", "dense=2", "reading=2", "looking=1", "single=1", "judge=1"]
+    command += ["--steps", "dense=2", "reading=2", "looking=1", "judge=1"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
     assert (tmp_path / "judge" / "model.safetensors").exists()
@@ -406,7 +406,7 @@ def test_pairs_count_accuracy_and_flips():
     [
         (["fit", "--preset", "none", "--out", "x"], "embedded"),
         (["fit", "--out", "x", "--steps", "judge=many"], "STAGE=N"),
-        (["fit", "--out", "x", "--steps", "sleep=3"], "reading, dense, looking, single, judge"),
+        (["fit", "--out", "x", "--steps", "sleep=3"], "reading, dense, looking, judge"),
         (["ship", "nowhere", "--figures", "nowhere.json", "--out", "x"], "nowhere.json"),
     ],
 )

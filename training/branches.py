@@ -66,6 +66,7 @@ def branch_attention(
     attention_mask: torch.Tensor | None,
     *,
     layouts: Sequence[Layout] | None = None,
+    watched: dict[int, Any] | None = None,
     dropout: float = 0.0,
     scaling: float | None = None,
     sliding_window: int | None = None,
@@ -73,11 +74,14 @@ def branch_attention(
 ) -> tuple[torch.Tensor, None]:
     """transformers' attention interface: query [b, heads, n, size], keys and values with their own heads -> [b, n, ...].
 
-    With `layouts`, b is 1 and the packs fill the row; `attention_mask` is then not read. Raises InputError for a layer
+    With `layouts`, b is 1 and the packs fill the row; `attention_mask` is then not read. Layers that are keys of
+    `watched` leave their rotated queries and keys there. Raises InputError for a layer
     with a sliding window, which packs do not know.
     """
     from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
+    if watched is not None and module.layer_idx in watched:
+        watched[module.layer_idx] = query, key
     if layouts is None:
         return sdpa_attention_forward(
             module, query, key, value, attention_mask, dropout=dropout, scaling=scaling,

@@ -35,17 +35,11 @@ def dense_labels(
 ) -> dict[str, np.ndarray]:
     """Class under each merged token, int64 [frame pairs, grid height, grid width] a label; -100 where none applies.
 
-    A cell belongs to the object that covers most of it over both frames of the pair, later (upper) objects first.
     PLACE is float32 [frame pairs, grid height, grid width, 2 * FINE * FINE]: the share of each part of the cell that
     lies in some object's box, first frame then second.
     """
-    pairs = _frame_numbers(facts, seconds)
-    owner, best = np.full((len(pairs), *grid), -1), np.zeros((len(pairs), *grid))
-    for number, thing in enumerate(facts["objects"]):
-        cell, part = _shares(thing, pairs, grid)
-        most = (part > 0) & (part == part.max((1, 2), keepdims=True))
-        wins = ((cell >= COVERED) | most) & (cell >= best)
-        owner[wins], best[wins] = number, cell[wins]
+    pairs = frame_numbers(facts, seconds)
+    owner = owners(facts, pairs, grid)
     labels = {name: np.full(owner.shape, IGNORE) for name in (*ATTRIBUTES, *AXES)}
     for number, thing in enumerate(facts["objects"]):
         mine = owner == number
@@ -58,7 +52,21 @@ def dense_labels(
     return {"object": (owner >= 0).astype(np.int64), **labels, PLACE: _places(facts, pairs, grid)}
 
 
-def _frame_numbers(facts: Mapping[str, Any], seconds: Sequence[float]) -> np.ndarray:
+def owners(facts: Mapping[str, Any], pairs: np.ndarray, grid: tuple[int, int]) -> np.ndarray:
+    """Number of the object under each merged token, -1 for none: int64 [frame pairs, grid height, grid width].
+
+    A cell belongs to the object that covers most of it over both frames of the pair, later (upper) objects first.
+    """
+    owner, best = np.full((len(pairs), *grid), -1), np.zeros((len(pairs), *grid))
+    for number, thing in enumerate(facts["objects"]):
+        cell, part = _shares(thing, pairs, grid)
+        most = (part > 0) & (part == part.max((1, 2), keepdims=True))
+        wins = ((cell >= COVERED) | most) & (cell >= best)
+        owner[wins], best[wins] = number, cell[wins]
+    return owner
+
+
+def frame_numbers(facts: Mapping[str, Any], seconds: Sequence[float]) -> np.ndarray:
     """Frame of the clip at each sampled second, two a merged token: int [pairs, 2]."""
     frames = np.minimum((np.asarray(seconds) * facts["fps"] + 1e-6).astype(int), facts["frames"] - 1)
     if len(frames) % 2:  # the processor repeats the last frame of an odd number

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from workbench.errors import InputError
 from workbench.schema import Sampling, VideoPolicy
 
-StageName = Literal["reading", "dense", "looking", "single", "judge"]
+StageName = Literal["reading", "dense", "looking", "judge"]
 TEXT_TASKS = ("claims", "compare")  # drills without a video
 TASKS = ("look", *TEXT_TASKS)  # all drills, beside the prompts
 
@@ -52,7 +52,7 @@ class Preset:
 
 FRAMES = {8: 0.75, 4: 0.05, 16: 0.15, 32: 0.05}
 JUDGING = {
-    **{"pointwise": 6, "rubric": 1, "pairwise": 0.5, "pairwise_reasoning": 1.5},
+    **{"pointwise": 6, "rubric": 1, "pairwise": 0.5, "pairwise_reasoning": 2.5},
     **{"look": 1, "claims": 2, "compare": 0.5},
 }
 
@@ -79,10 +79,9 @@ EMBEDDED = Preset(
     policy=VideoPolicy(frames=8, min_pixels=12_544, max_pixels=12_544),
     sampling=Sampling(temperature=0.0, max_new_tokens=512),
     stages={
-        "reading": Stage(steps=1500, lr=1.2e-3, mix={"claims": 14, "compare": 1}),
-        "dense": Stage(steps=2000, lr=1.5e-3, videos=24),
-        "looking": Stage(steps=500, lr=1e-3, frames=FRAMES, objects=1, mix={"look": 8, "claims": 6, "compare": 1}),
-        "single": Stage(steps=1100, lr=1e-3, rows=2, frames=FRAMES, objects=1, mix=JUDGING),
+        "reading": Stage(steps=600, lr=1.5e-3, mix={"claims": 14, "compare": 2}),
+        "dense": Stage(steps=1700, lr=1.5e-3, videos=24),
+        "looking": Stage(steps=700, lr=1.2e-3, frames=FRAMES, mix={"look": 9, "claims": 4, "compare": 1}),
         "judge": Stage(steps=1000, lr=1e-3, rows=2, frames=FRAMES, mix=JUDGING),
     },
     world=(

@@ -88,11 +88,14 @@ def _same_video(one: Encoded, other: Encoded) -> bool:
     )
 
 
-def target_losses(model: Any, packs: Sequence[Packed], features: Sequence[torch.Tensor]) -> Targets:
+def target_losses(
+    model: Any, packs: Sequence[Packed], features: Sequence[torch.Tensor], watched: dict[int, Any] | None = None
+) -> Targets:
     """Run packs, one after the other in one unpadded row, through the model; only the targets' logits are ever made.
 
     `features` holds what `vision_features` or `merged_features` gives of each pack's video, whether the pack shows it
-    or not. All goes through the model's own forward: to hooks and wrappers inside it, this is an ordinary call.
+    or not; `watched` is for `branch_attention`. All goes through the model's own forward: to hooks and wrappers inside
+    it, this is an ordinary call.
     """
     shown_as, device = modality(model), model.device
     use_branch_attention(model)
@@ -111,6 +114,7 @@ def target_losses(model: Any, packs: Sequence[Packed], features: Sequence[torch.
         # Never read: the layouts say who sees whom. A mask of four axes keeps the library from making one.
         attention_mask=ids.new_ones(1, 1, 1, 1, dtype=torch.bool),
         layouts=tuple(pack.layout for pack in packs),
+        watched=watched,
         logits_to_keep=told - 1,
         use_cache=False,
         **vision,

@@ -10,8 +10,9 @@ import torch
 
 from training.cpu import mixed_precision, use_fast_forms
 from training.data import World
-from training.dense import DenseHeads, dense_labels, dense_loss, outputs, word_embeddings
+from training.dense import DenseHeads, dense_labels, dense_loss, frame_numbers, outputs, owners, word_embeddings
 from training.features import vision_features
+from training.gaze import Gaze, Scene, gaze_loss, gazes, watched_layers
 from training.loop import Place, train
 from training.presets import TEXT_TASKS, Stage
 from training.processes import rank
@@ -36,7 +37,7 @@ from workbench.prompts import Prompt, load_prompt
 FEATURE_VIDEOS = 32  # videos that go through the frozen tower at a time
 VERDICT_WEIGHT = 5.0
 REFERENCE_SHARE = 0.1  # of the judging packs show the reference answer
-SIGHTS, COMPARISONS = 2, 3  # things to look at in one video; made-up comparisons at a time
+SIGHTS, COMPARISONS = 4, 3  # things to look at in one video; made-up comparisons at a time
 
 
 class Learner(NamedTuple):
@@ -91,11 +92,12 @@ def _labels(world: World, video: str, clip: Clip, merge: int) -> dict[str, torch
 
 
 class Load(NamedTuple):
-    """One pack of a step: the task it is of, the video it shows (None without), and the rows."""
+    """One pack of a step: the task it is of, the video it shows (None without), the rows, and what heads should see."""
 
     task: str
     video: str | None
     packed: Packed
+    gazes: list[Gaze]
 
 
 Task = Callable[[random.Random, str], list[Encoded]]  # (random numbers, video) -> rows of one pack
@@ -114,36 +116,50 @@ def run_rows(learner: Learner, world: World, plan: Stage, seed: int) -> list[flo
     clips, features = _seen_once(learner, world, videos, plan) if set(plan.mix) - set(TEXT_TASKS) else ({}, {})
     tasks = {name: task_of(name, learner, world, clips, plan.rows) for name in plan.mix}
     number, verdicts = rank(), torch.tensor(verdict_ids(learner.processor))
+    tokenizer, told = learner.processor.tokenizer, watched_layers(model.config.text_config.num_hidden_layers)
+    merge = model.config.vision_config.spatial_merge_size
 
     def draw(step: int) -> list[Load]:
-        return draw_loads(tasks, plan.mix, videos, random.Random(f"{seed} {step} {number}"))
+        drawn = draw_packs(tasks, plan.mix, videos, random.Random(f"{seed} {step} {number}"))
+        return [Load(task, video, packed, gazes(tokenizer, packed, video and _scene(world, video, clips[video], merge)))
+                for task, video, packed in drawn]  # fmt: skip
 
     loads = _ahead(draw, plan.steps)
 
     def loss_of(step: int):
         batch = loads(step)
+        packs, watched = [load.packed for load in batch], dict.fromkeys(told)
         with mixed_precision():
-            targets = target_losses(
-                model, [load.packed for load in batch], [features.get(each.video) for each in batch]
-            )
-        return _by_task(batch, targets, _weights(batch, verdicts))
+            targets = target_losses(model, packs, [features.get(each.video) for each in batch], watched)
+        loss, figures = _by_task(batch, targets, _weights(batch, verdicts))
+        seen = [[gaze for gaze in load.gazes if gaze.heads.layer in watched] for load in batch]
+        astray, shares = gaze_loss(watched, packs, seen)
+        return loss + astray, figures | shares
 
     return train(model.parameters(), loss_of, plan, learner.place)
 
 
-def draw_loads(
+def _scene(world: World, video: str, clip: Clip, merge: int) -> Scene:
+    facts, (_, height, width) = world.facts[video], clip.inputs.tensors["video_grid_thw"][0].tolist()
+    pairs = frame_numbers(facts, clip.frames.seconds)
+    owner = torch.from_numpy(owners(facts, pairs, (height // merge, width // merge)))
+    seconds = torch.from_numpy(pairs.mean(1) / facts["fps"]).float()[:, None, None].expand(owner.shape)
+    return Scene(facts, owner.flatten(), seconds.flatten())
+
+
+def draw_packs(
     tasks: Mapping[str, Task], mix: Mapping[str, float], videos: Sequence[str], rng: random.Random
-) -> list[Load]:
-    """The packs of one step: of each task as many as `mix` says, a fraction being the chance of one more."""
+) -> list[tuple[str, str | None, Packed]]:
+    """The packs of one step, with task and video (None: shows none): as many as `mix` says, a fraction being a chance."""
     found = []
     for name, count in mix.items():
         for _ in range(int(count) + (rng.random() < count % 1)):
             video = rng.choice(videos)
             rows = tasks[name](rng, video)
             if rows and (rows[0].types == 2).any():
-                found.append(Load(name, video, pack(rows)))
+                found.append((name, video, pack(rows)))
             else:
-                found += [Load(name, None, pack([row])) for row in rows]
+                found += [(name, None, pack([row])) for row in rows]
     return found
 
 

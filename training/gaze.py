@@ -1,0 +1,185 @@
+"""Where a few attention heads should look while a fact is told: a loss beside that of the words, for training alone.
+
+Through the loss of the words, a small judge learns to read facts off some object of the scene, and hardly ever which
+one: nothing tells it that the object matters until it attends by name, and it does not attend by name until that
+matters. The world knows the object of every fact, so heads of three layers are told: one finds the word that names the
+object, the next the video tokens that show it, at the time that counts, and one the word of the response that is
+weighed. (Supervised attention: Liu et al. 2016, arXiv 1609.04186.)
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import torch
+
+from training.rationales import LOOKS, OBJECT
+from training.sft import IGNORE, Packed
+
+STEP = re.compile(r"(\w+?)(\d?): seen ([^,:.]+)(?:, said ([^:.]+))?")
+SAID = re.compile(r"said ([^:.]+)")
+SECOND = re.compile(r"(?= B: )")  # the second half of a pair's rationale
+
+
+class Heads(NamedTuple):
+    """Query heads of one key-value group `group` in layer `layer`, both counted from 0."""
+
+    layer: int
+    group: int
+
+
+NAMING, SEEING, READING = Heads(1, 1), Heads(2, 0), Heads(3, 1)
+
+
+class Gaze(NamedTuple):
+    """What some heads should see from some tokens of a pack."""
+
+    heads: Heads
+    queries: torch.Tensor  # int64 [k]: places in the pack
+    wanted: torch.Tensor  # bool [k, n]: the tokens of the pack on which their attention should lie
+
+
+class Scene(NamedTuple):
+    """What a video shows, for gazes: its facts, and the object (-1: none) and second of each of its merged tokens."""
+
+    facts: Mapping[str, Any]
+    owners: torch.Tensor  # int64 [tokens]
+    seconds: torch.Tensor  # float32 [tokens]
+
+
+def gazes(tokenizer: Any, packed: Packed, scene: Scene | None) -> list[Gaze]:
+    """What the heads should see from the tokens of a pack's replies; without a scene, only the words of responses."""
+    found: dict[Heads, list[tuple[int, torch.Tensor]]] = {NAMING: [], SEEING: [], READING: []}
+    for own in packed.branches.unique().tolist():
+        reply = (packed.branches == own) & (packed.labels != IGNORE)
+        places = reply.nonzero().squeeze(1).tolist()
+        if not places:
+            continue
+        ids = packed.ids[reply].tolist()
+        text = tokenizer.decode(ids)
+        spans = tokenizer(text, return_offsets_mapping=True)
+        if spans["input_ids"] != ids:
+            continue  # decoding is not always undone by encoding; such a row is learned by its words alone
+        where = [(place, *span) for place, span in zip(places, spans["offset_mapping"], strict=True)]
+        prompt = (packed.labels == IGNORE) & (packed.types == 0) & ((packed.branches == 0) | (packed.branches == own))
+        for start, end in (match.span(1) for match in SAID.finditer(text)):
+            for place in _under(where, start, end):
+                _add(found[READING], place, prompt & (packed.ids == packed.ids[place]))
+        if scene is None:
+            continue
+        asked = set(re.findall(r"[a-z]+", tokenizer.decode(packed.ids[prompt])))
+        for start, end, name, value, thing in _objects_told(text, scene.facts, asked):
+            names = _word_ids(tokenizer, scene.facts["objects"][thing])
+            shows = torch.zeros(len(packed.ids), dtype=torch.bool)
+            shows[(packed.types != 0).nonzero().squeeze(1)] = _shows(scene, thing, name, value)
+            for place in _under(where, start, end):
+                _add(found[NAMING], place, prompt & torch.isin(packed.ids, names))
+                _add(found[SEEING], place, shows)
+    return [
+        Gaze(heads, torch.tensor([place - 1 for place, _ in some]), torch.stack([wanted for _, wanted in some]))
+        for heads, some in found.items()
+        if some
+    ]
+
+
+def gaze_loss(
+    watched: Mapping[int, tuple[torch.Tensor, torch.Tensor]], packs: Sequence[Packed], wanted: Sequence[Sequence[Gaze]]
+) -> tuple[torch.Tensor, dict[str, float]]:
+    """Negative log of the attention that lies where it should, summed over the kinds of heads; the mean shares.
+
+    `watched` holds, a layer, the rotated queries [1, heads, n, size] and keys of all packs, one after the other.
+    """
+    losses: dict[Heads, list[torch.Tensor]] = {}
+    start = 0
+    for pack, some in zip(packs, wanted, strict=True):
+        end = start + len(pack.ids)
+        for gaze in some:
+            losses.setdefault(gaze.heads, []).append(
+                -_shares(*(each[0, :, start:end].float() for each in watched[gaze.heads.layer]), pack, gaze).mean()
+            )
+        start = end
+    means = {heads: torch.stack(some).mean() for heads, some in losses.items()}
+    names = {NAMING: "naming", SEEING: "seeing", READING: "reading"}
+    return sum(means.values(), torch.zeros(())), {f"gaze_{names[heads]}": loss.item() for heads, loss in means.items()}
+
+
+def watched_layers(layers: int) -> list[int]:
+    """The layers that have told heads, of a model of so many."""
+    return [heads.layer for heads in (NAMING, SEEING, READING) if heads.layer < layers]
+
+
+def _shares(queries: torch.Tensor, keys: torch.Tensor, pack: Packed, gaze: Gaze) -> torch.Tensor:
+    """Log of the share of attention on the wanted tokens [heads, k]; queries [heads, n, size], keys [groups, n, size]."""
+    with torch.autocast("cpu", enabled=False):
+        size = len(queries) // len(keys)
+        asking = queries[gaze.heads.group * size :][:size, gaze.queries]
+        scores = asking @ keys[gaze.heads.group].T * queries.shape[-1] ** -0.5
+        own = pack.branches[gaze.queries, None]
+        reach = torch.arange(len(pack.ids)) <= gaze.queries[:, None]
+        scores = scores.masked_fill(~(reach & ((pack.branches == 0) | (pack.branches == own))), -torch.inf)
+        return scores.masked_fill(~gaze.wanted, -torch.inf).logsumexp(-1) - scores.logsumexp(-1)
+
+
+def _add(found: list[tuple[int, torch.Tensor]], place: int, wanted: torch.Tensor) -> None:
+    if wanted.any():
+        found.append((place, wanted))
+
+
+def _under(where: Sequence[tuple[int, int, int]], start: int, end: int) -> Iterator[int]:
+    """The places of the tokens that lie in [start, end) of the text."""
+    return (place for place, first, last in where if first < end and last > start)
+
+
+def _objects_told(text: str, facts: Mapping[str, Any], asked: set[str]) -> Iterator[tuple[int, int, str, str, int]]:
+    """(start, end, fact, value, object) of each value seen in a rationale, where it is certain which object it is of."""
+    start = 0
+    for part in SECOND.split(text) if text.startswith("A: ") else [text]:
+        steps = [match for match in STEP.finditer(part) if match[1] in OBJECT]
+        for number in {step[2] for step in steps}:
+            mine = [step for step in steps if step[2] == number]
+            things = [
+                thing
+                for thing, each in enumerate(facts["objects"])
+                if all(_is_so(each, step[1], step[3]) for step in mine)
+            ]
+            if len(things) > 1:
+                things = [
+                    thing for thing in things if asked & {facts["objects"][thing][name] for name in ("colour", "shape")}
+                ]
+            if len(things) == 1:
+                yield from ((start + step.start(3), start + step.end(3), step[1], step[3], things[0]) for step in mine)
+        start += len(part)
+
+
+def _is_so(thing: Mapping[str, Any], name: str, value: str) -> bool:
+    moves = [segment["motion"] for segment in thing["segments"]]
+    if name in (*LOOKS, "event"):
+        return thing[name] == value
+    if name == "motion":
+        return moves == [value]
+    if name in ("first", "then"):
+        return len(moves) > 1 and value.split()[-1] == moves[0 if name == "first" else -1]
+    return True
+
+
+def _shows(scene: Scene, thing: int, name: str, value: str) -> torch.Tensor:
+    """Which of the video's merged tokens show the object, at the time that the fact is about: bool [tokens]."""
+    mine = scene.owners == thing
+    if not mine.any():
+        return mine
+    segments, times = scene.facts["objects"][thing]["segments"], scene.seconds
+    part = mine
+    if name == "first":
+        part = mine & (times < segments[0]["end"])
+    elif name == "then":
+        part = mine & (times > segments[-1]["start"])
+    elif value.startswith("appears"):
+        part = mine & (times == times[mine].min())
+    elif value.startswith("vanishes"):
+        part = mine & (times == times[mine].max())
+    return part if part.any() else mine
+
+
+def _word_ids(tokenizer: Any, thing: Mapping[str, Any]) -> torch.Tensor:
+    """The tokens that end the words of its colour and shape, by which it is asked for."""
+    return torch.tensor([tokenizer(f" {thing[name]}")["input_ids"][-1] for name in ("colour", "shape")])
