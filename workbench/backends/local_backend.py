@@ -141,6 +141,13 @@ class LocalBackend:
             self._shares = cascade.install(self._model)
             windows.install(self._model)
 
+    def move(self, device: str) -> None:
+        """Move the model to a device; it goes on from there."""
+        with self._lock:
+            self._model.to(device)
+            self._videos = None
+            self.report = {**self.report, "device": device}
+
     def close(self) -> None:
         """Free the model's memory."""
         with self._lock:

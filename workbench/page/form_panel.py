@@ -4,13 +4,11 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 
-from workbench.backends import list_backends
 from workbench.page.examples import Example, shipped_path
 from workbench.page.form import MODES, MOST_FRAMES, MOST_RESPONSES, JudgeForm
 from workbench.page.known_judge import about_judge, frames_help, known_judge
+from workbench.page.served_judge import offered_judges, served_judge
 from workbench.page.verdict_card import letter_of
-
-DEFAULT_JUDGE = "embedded"
 
 
 class FormPanel(NamedTuple):
@@ -80,20 +78,20 @@ def form_panel(prefix: str = "vj") -> FormPanel:
         info=MODES["pointwise"].help,
         elem_id=f"{prefix}-mode",
     )
-    specs = [row.spec for row in list_backends() if row.named]
+    first = served_judge().spec
     judge = gr.Dropdown(
-        specs,
-        value=DEFAULT_JUDGE,
+        offered_judges(),
+        value=first,
         label="Judge",
         allow_custom_value=True,
-        info=about_judge(DEFAULT_JUDGE),
+        info=about_judge(first),
         elem_id=f"{prefix}-judge-spec",
     )
     with gr.Column(elem_classes="vj-more"):
         with gr.Accordion("Rubric, scale and criteria", open=False):
             rubric, low, high, labels, criteria = _guide()
         with gr.Accordion("Reference, frames and sampling", open=False):
-            reference, description, frames, temperature, seed, text_only = _settings(prefix)
+            reference, description, frames, temperature, seed, text_only = _settings(prefix, first)
     return FormPanel(
         video, instruction, mode, judge, text_only, reference, description, rubric, low, high, labels, criteria, frames,
         temperature, seed, responses, rows, removes, add, gr.State(1), player, video_note,
@@ -146,7 +144,7 @@ def _guide():
     return rubric, low, high, labels, criteria
 
 
-def _settings(prefix: str):
+def _settings(prefix: str, judge: str):
     reference = gr.Textbox(
         label="Reference answer",
         lines=2,
@@ -159,10 +157,10 @@ def _settings(prefix: str):
     frames = gr.Slider(
         0,
         MOST_FRAMES,
-        value=known_judge(DEFAULT_JUDGE).frames,
+        value=known_judge(judge).frames,
         step=1,
         label="Frames",
-        info=frames_help(DEFAULT_JUDGE),
+        info=frames_help(judge),
         elem_id=f"{prefix}-frame-count",
     )
     with gr.Row():

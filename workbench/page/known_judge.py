@@ -12,6 +12,7 @@ from workbench.batch import policy_for
 from workbench.errors import BackendError, InputError
 from workbench.judge import check_declared
 from workbench.page.form import MODES, JudgeForm, frames_of, prompt_options
+from workbench.page.gpu_there import has_gpu
 from workbench.prompts import load_prompt
 from workbench.schema import DEFAULT_FRAMES, VideoPolicy
 
@@ -97,18 +98,12 @@ def _made_for(declared: Declared, mode: str) -> bool:
 
 
 def _where(preset: Preset | None) -> str:
-    gpu = _has_gpu()
+    gpu = has_gpu()
     place = "Runs on this machine's GPU" if gpu else "Runs on this machine's CPU"
     if preset is None:
         return f"{place}."
     weights = preset.parameters * (2 if gpu else 4)  # bytes a parameter: bfloat16 on a GPU, float32 on a CPU
     return f"{place}; its weights take {weights:.0f} GB{'' if gpu else ', and a verdict may take minutes'}."
-
-
-def _has_gpu() -> bool:
-    """Whether an NVIDIA card is there and not hidden; torch, which would know better, takes seconds to load."""
-    hidden = os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1")
-    return not hidden and any(Path("/dev").glob("nvidia[0-9]*"))
 
 
 def frames_help(spec: str) -> str:
