@@ -1,4 +1,4 @@
-"""The command line: `python -m workbench judge|show|export|backends|doctor|demo|bench`.
+"""The command line: `python -m workbench judge|show|export|runs|backends|doctor|demo|bench`.
 
 Only parses and calls. What a verb needs is imported when the verb runs, so that `--help` is quick and `doctor` runs on
 a broken installation.
@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
+from workbench import runs_verb
 from workbench.door import answer
 from workbench.schema import DEFAULT_FRAMES, Sampling, VideoPolicy
 
@@ -51,6 +52,7 @@ def parser() -> ArgumentParser:
     demo = verbs.add_parser("demo", help="judge a bundled example", allow_abbrev=False)
     demo.add_argument("--out", metavar="FOLDER", help="where the runs go (default: a new folder in runs/)")
     _bench_verb(verbs)
+    runs_verb.add_verb(verbs)
     return top
 
 
@@ -179,6 +181,10 @@ def _run_verb(args: Namespace, command: str) -> int:
         from workbench import doctor
 
         return doctor.main()
+    if args.verb == "runs":
+        from workbench.runs_command import runs
+
+        return runs(args)
     if args.verb == "demo":
         from workbench.demo import demo
 

@@ -9,8 +9,20 @@ from workbench.redaction import guard_output
 
 
 def answer(work: Callable[[], int], stopped: str) -> int:
-    """What `work` gives; 2 for what its user can mend, 130 with the words `stopped` after Ctrl-C, 0 where nobody reads on."""
+    """What `work` gives; 2 for what its user can mend, 130 with the words `stopped` after Ctrl-C, 0 where nobody reads on.
+
+    A job's own process writes its end down in the run folder.
+    """
     guard_output()
+    returncode = _answer(work, stopped)
+    if "WORKBENCH_JOB" in os.environ:
+        from workbench.job_record import note_own_end  # needs POSIX
+
+        note_own_end(returncode)
+    return returncode
+
+
+def _answer(work: Callable[[], int], stopped: str) -> int:
     try:
         return work()
     except WorkbenchError as error:

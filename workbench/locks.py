@@ -10,19 +10,20 @@ def is_locked(path: Path) -> bool:
     if not path.exists():
         return False
     with path.open("rb") as file:
-        return not _try_lock(file.fileno(), fcntl.LOCK_SH)
+        return not try_lock(file.fileno(), fcntl.LOCK_SH)
 
 
 def lock_in_time(descriptor: int) -> bool:
     """Take the lock, past anyone who only looks whether it is held."""
     for _ in range(4):
-        if _try_lock(descriptor):
+        if try_lock(descriptor):
             return True
         time.sleep(0.05)
     return False
 
 
-def _try_lock(descriptor: int, kind: int = fcntl.LOCK_EX) -> bool:
+def try_lock(descriptor: int, kind: int = fcntl.LOCK_EX) -> bool:
+    """Take the lock, exclusive or shared, or leave it where another has it."""
     try:
         fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -7,9 +7,11 @@ from pathlib import Path
 
 from workbench import jobs
 from workbench.errors import InputError
+from workbench.job_kinds import OTHER, kind_of
 from workbench.jobs import Job
+from workbench.json_files import read_json
 from workbench.owners import claim, visible
-from workbench.store import Run, new_run_folder
+from workbench.store import new_run_folder
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -53,11 +55,20 @@ def own_command(folder: Path, verb: Sequence[str]) -> list[str]:
 
     Raises InputError where that is no command of `verb`, e.g. python -m bootstrap run.
     """
-    words = shlex.split(jobs.find(folder).command or Run.open(folder).head()["command"])
+    words = command_words(folder)
     if words[: len(verb)] != list(verb):
         raise InputError(f"{folder.name}: its command is not one of `{shlex.join(verb)}`; start it as it was made.")
-    kept, skip = list(verb), False
-    for word in words[len(verb) :]:
+    return [*verb, *_without_out(words[len(verb) :])]
+
+
+def command_words(folder: Path) -> list[str]:
+    """The words of the command that made a run, [] where none is known."""
+    return shlex.split(jobs.find(folder).command or str(read_json(folder / "run.json").get("command") or ""))
+
+
+def _without_out(words: Sequence[str]) -> list[str]:
+    kept, skip = [], False
+    for word in words:
         if skip or word == "--out":
             skip = not skip
         elif not word.startswith("--out="):
@@ -70,9 +81,24 @@ def resume(folder: Path, verb: Sequence[str]) -> Job:
     return jobs.start([*own_command(folder, verb)[1:], f"--out={folder.resolve()}"], folder)
 
 
+def resume_job(folder: Path) -> Job:
+    """Start a run's own command again, of whatever kind: it asks for what is missing or failed, and nothing twice.
+
+    It runs in the folder it was started in. Raises InputError where no command is known, StoreError where it is at work.
+    """
+    words = command_words(folder)
+    kind = kind_of(words)
+    if words[:2] != ["python", "-m"] or kind == OTHER:
+        raise InputError(f"{folder.name}: no command is known that goes on with it; start it as it was made.")
+    if kind.owns_out:
+        words = [*words[:4], *_without_out(words[4:]), f"--out={folder.resolve()}"]
+    cwd = jobs.find(folder).record.get("cwd")
+    return jobs.start(words[1:], folder, Path(cwd) if cwd else None)
+
+
 def run_label(job: Job) -> str:
     """A run in a list: its name and how it stands."""
     done, total = job.status.get("done", 0), job.status.get("total", 0)
     if job.alive:  # its counts change while they are read
-        return f"{job.folder.name} · running"
+        return f"{job.folder.name} · {'waiting' if job.state == 'waiting' else 'running'}"
     return f"{job.folder.name} · {job.state}" + (f" · {done:,} of {total:,}" if total else "")

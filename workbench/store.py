@@ -7,6 +7,7 @@
                status.json      state, done/total, ETA, pid, last error: replaced atomically; Run.state() tells the truth
                summary.json     counts by status: written last, so its existence means "complete"
                run.lock         held by the one process that writes
+               writer.json      its pid, and when it began
 
 JSONL is the truth; Parquet and CSV are exports. Videos and frames are never copied in.
 """
@@ -19,14 +20,17 @@ import secrets
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
 from filelock import FileLock, Timeout
 
 from workbench.errors import InputError, StoreError
+from workbench.json_files import read_json, write_json
 from workbench.owners import claim
+from workbench.process_identity import is_process, this_process, writers_of
+from workbench.redaction import redact, redact_values
 from workbench.schema import Item, Judgment, utc_now
 from workbench.terminations import termination_as_interrupt
 
@@ -76,7 +80,7 @@ class Run:
             ) from error
         head = {"format": FORMAT, "created": utc_now(), "command": command, "config": dict(config),
                 "prompts": [dict(prompt) for prompt in prompts], "versions": versions()}  # fmt: skip
-        _replace_json(folder / "run.json", head)
+        write_json(folder / "run.json", head)
         return cls(folder)
 
     @classmethod
@@ -97,7 +101,7 @@ class Run:
         if not (Path(folder) / "run.json").exists():
             return cls.create(folder, config=config, **head)
         run = cls.open(folder)
-        then, now = run.head()["config"], json.loads(json.dumps(dict(config)))
+        then, now = run.head()["config"], redact_values(json.loads(json.dumps(dict(config))))
         if "imported" in then and "imported" not in now:
             run._add_prompts(head.get("prompts", ()))
             return run
@@ -121,12 +125,13 @@ class Run:
         try:
             lock.acquire(timeout=0.2)  # past anyone who only looks whether it is held
         except Timeout:
-            pid = self.status().get("pid", "unknown")
             raise StoreError(
-                f"{self.folder} is being written by process {pid}; wait for it, stop it, or name another folder."
+                f"{self.folder} is being written by {_writer(self.folder)}; wait for it, stop it, or name another folder."
             ) from None
         try:
             with termination_as_interrupt(), self._telling_how_it_ends():
+                self._clear_drafts()
+                write_json(self.folder / "writer.json", this_process())
                 for name in ("items.jsonl", "judgments.jsonl", "rejected.jsonl"):
                     cut_broken_tail(self.folder / name)
                 self._item_ids = set(self.items())
@@ -140,22 +145,39 @@ class Run:
         try:
             yield
         except KeyboardInterrupt:
-            self.set_status("stopped")
+            self._note_end("stopped")
             raise
         except BaseException as error:
-            self.set_status("failed", last_error=f"{type(error).__name__}: {error}")
+            self._note_end("failed", last_error=f"{type(error).__name__}: {error}")
             raise
 
+    def _note_end(self, state: str, **fields: Any) -> None:
+        with suppress(
+            OSError
+        ):  # on a full disk what ended the run is the thing to hear, and that nobody writes is known
+            self.set_status(state, **fields)
+
+    def _clear_drafts(self) -> None:
+        """Remove what writers that were killed left of files they were about to replace."""
+        for name in ("run", "status", "summary", "writer"):
+            for draft in self.folder.glob(f"{name}.*.tmp"):
+                draft.unlink(missing_ok=True)
+
     def head(self) -> dict[str, Any]:
-        """run.json: command, config, prompts, versions."""
-        return json.loads((self.folder / "run.json").read_text(encoding="utf-8"))
+        """run.json: command, config, prompts, versions. Raises StoreError where it cannot be read."""
+        head = read_json(self.folder / "run.json")
+        if not head:
+            raise StoreError(
+                f"{self.folder / 'run.json'} is damaged: it is no JSON. Restore it, or name another folder."
+            )
+        return head
 
     def _add_prompts(self, prompts: Iterable[Mapping]) -> None:
         head = self.head()
         known = {prompt["id"] for prompt in head["prompts"]}
         added = [dict(prompt) for prompt in prompts if prompt["id"] not in known]
         if added:
-            _replace_json(self.folder / "run.json", {**head, "prompts": [*head["prompts"], *added]})
+            write_json(self.folder / "run.json", {**head, "prompts": [*head["prompts"], *added]})
 
     def add_items(self, items: Iterable[Item]) -> None:
         """Append the Items that are not in the run yet."""
@@ -173,7 +195,7 @@ class Run:
     def append(self, judgment: Judgment) -> None:
         """Append one Judgment; it is on its way to the disk before this returns."""
         with (self.folder / "judgments.jsonl").open("a", encoding="utf-8") as file:
-            file.write(_line(judgment.to_dict()))
+            file.write(_line(judgment.to_dict() | ({"error": redact(judgment.error)} if judgment.error else {})))
 
     def items(self) -> dict[str, Item]:
         """The Items by id, in the order they were added."""
@@ -196,8 +218,7 @@ class Run:
 
     def status(self) -> dict[str, Any]:
         """status.json, or {} before the first one is written."""
-        path = self.folder / "status.json"
-        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        return read_json(self.folder / "status.json")
 
     def state(self) -> str:
         """How the run stands in truth: the state of status.json, but "interrupted" where that says "running" and nobody
@@ -216,7 +237,7 @@ class Run:
         if before.get("state") == state and now - self._status_written < STATUS_SECONDS:
             return
         self._status_written = now
-        _replace_json(
+        write_json(
             self.folder / "status.json", {**before, "state": state, "pid": os.getpid(), "updated": utc_now(), **fields}
         )
 
@@ -235,7 +256,7 @@ class Run:
             "finished": utc_now(),
             **counts,
         }
-        _replace_json(self.folder / "summary.json", summary)
+        write_json(self.folder / "summary.json", summary)
         self.set_status("done", **{"done": len(judgments), "total": len(judgments), "eta_seconds": 0, **counts})
         return summary
 
@@ -250,6 +271,19 @@ class Run:
         from workbench.export import write_table
 
         return write_table(self, Path(path))
+
+
+def _writer(folder: Path) -> str:
+    """Who holds the lock of a run, in words: a lock outlives its writer where that left a child behind."""
+    said = read_json(folder / "writer.json")
+    if is_process(said.get("pid"), said.get("began")):
+        return f"process {said['pid']}"
+    others = writers_of(folder / "run.lock")
+    return (
+        f"process {', '.join(map(str, others))}, left behind by one that ended"
+        if others
+        else "a process that just began"
+    )
 
 
 def _line(record: Mapping[str, Any]) -> str:
@@ -286,16 +320,3 @@ def cut_broken_tail(path: Path) -> None:
             if newline >= 0:
                 break
         file.truncate(end)
-
-
-def _replace_json(path: Path, value: Mapping[str, Any]) -> None:
-    """Write a JSON file so that a reader sees the old one or the new one, never half of one."""
-    draft = path.with_suffix(f".{os.getpid()}.tmp")
-    try:
-        with draft.open("w", encoding="utf-8") as file:
-            json.dump(value, file, indent=2, allow_nan=False)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)  # what a full disk cut short

@@ -88,6 +88,11 @@ def check_spec(spec: str) -> None:
         raise BackendError(f"{spec} cannot be loaded: {missing}.")
 
 
+def on_accelerator(spec: str) -> bool:
+    """Whether a judge runs a model of its own, so that it needs the accelerator. Raises InputError for an unknown name."""
+    return "torch" in _parse(spec.strip()).packages
+
+
 def check_allowed(spec: str) -> None:
     """Raises InputError for a judge that the page may not ask: in a demo, all that are not listed (permissions.py)."""
     check_judge(spec, ("embedded", *PRESETS, *(f"metric:{name}" for name in METRICS)))

@@ -1,33 +1,104 @@
-"""One judge stays loaded between verdicts; who asks for another waits until the present one has answered."""
+"""One judge stays loaded between verdicts, on a place of the accelerator that it gives back when a job waits for one."""
 
+import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from workbench.backends import load_backend
+from workbench import turns
+from workbench.backends import load_backend, on_accelerator
 from workbench.backends.base import Backend
+from workbench.backends.stopping import never
+from workbench.errors import WorkbenchError
+from workbench.jobs import have_jobs
+from workbench.turn_words import why_it_waits
+
+Stage = Callable[[str], None]
+
+
+class Stopped(WorkbenchError):
+    """The reader stopped the judge before it had answered anything."""
 
 
 class ResidentJudge:
-    """A cache for one loaded judge. Two would seldom fit on one accelerator."""
+    """A cache for one loaded judge: two would seldom fit on one accelerator. Who asks for another waits until the
+    present one has answered; a judge that needs the accelerator waits for jobs, and makes room for them in between."""
 
     def __init__(self):
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # of what follows, and for the length of a verdict
         self._spec: str | None = None
         self._backend: Backend | None = None
+        self._place: turns.Place | None = None
 
     @contextmanager
-    def judge(self, spec: str, on_stage: Callable[[str], None] = lambda stage: None) -> Iterator[Backend]:
-        """The judge of that spec for the length of a `with` block, alone. Raises what `load_backend` raises."""
-        with self._lock:
+    def judge(
+        self, spec: str, on_stage: Stage = lambda stage: None, stop_requested: Callable[[], bool] = never
+    ) -> Iterator[Backend]:
+        """The judge of that spec for the length of a `with` block, alone. Raises what `load_backend` raises, and Stopped
+        when that is asked for while it waits."""
+        while not self._lock.acquire(timeout=turns.LOOK_SECONDS):
+            _unless(stop_requested)
+        try:
             if spec != self._spec or self._backend is None:
                 self._unload()
-                on_stage(f"loading the judge {spec}")
-                self._backend = load_backend(spec)
-                self._spec = spec
+                self._load(spec, on_stage, stop_requested)
             yield self._backend
+        finally:
+            if self._place and _somebody_waits(turns.HEAD_START_SECONDS):
+                self._unload()
+            self._lock.release()
+
+    def _load(self, spec: str, on_stage: Stage, stop_requested: Callable[[], bool]) -> None:
+        if have_jobs() and on_accelerator(spec):
+            self._place = _take_place(spec, on_stage, stop_requested)
+            threading.Thread(target=self._make_room, args=(self._place,), daemon=True, name="making room").start()
+        on_stage(f"loading the judge {spec}")
+        try:
+            self._backend = load_backend(spec)
+        except BaseException:
+            self._unload()
+            raise
+        self._spec = spec
+
+    def _make_room(self, place: turns.Place) -> None:
+        """Free the judge as soon as somebody waits for its place and no verdict is being made."""
+        while self._place is place:
+            if _somebody_waits() and self._lock.acquire(blocking=False):
+                try:
+                    if self._place is place:
+                        self._unload()
+                finally:
+                    self._lock.release()
+            time.sleep(turns.LOOK_SECONDS)
 
     def _unload(self) -> None:
-        if self._backend is not None:
-            self._backend.close()
-        self._backend = self._spec = None
+        backend, place = self._backend, self._place
+        self._backend = self._spec = self._place = None
+        try:
+            if backend is not None:
+                backend.close()
+        finally:
+            if place is not None:
+                place.give_back()
+
+
+def _take_place(spec: str, on_stage: Stage, stop_requested: Callable[[], bool]) -> turns.Place:
+    turn = turns.Turn("page", spec, os.getpid(), time.time())
+    with turns.ask(turn) as ticket:
+        while (place := ticket.take()) is None:
+            _unless(stop_requested)
+            on_stage(f"waiting for the accelerator: {why_it_waits(turn)}")
+            time.sleep(turns.LOOK_SECONDS)
+    return place
+
+
+def _unless(stop_requested: Callable[[], bool]) -> None:
+    if stop_requested():
+        raise Stopped("Stopped before anything was judged.")
+
+
+def _somebody_waits(since_seconds: float = 0.0) -> bool:
+    """Whether somebody has been in line for that long, while no place is free."""
+    waiting = [turn for turn in turns.waiting() if time.time() - turn.asked >= since_seconds]
+    return bool(waiting) and len(turns.holders()) >= turns.limits().places

@@ -4,8 +4,18 @@ from collections.abc import Mapping
 from html import escape
 
 from workbench.jobs import Job, log_tail
+from workbench.page.canary_note import canary_note
+from workbench.run_progress import rate, time_left
+from workbench.turn_words import job_waits
 
-STATES = {"starting": "Starting", "running": "Running", "done": "Done", "stopped": "Stopped", "failed": "Failed"}
+STATES = {
+    "waiting": "Waiting",
+    "starting": "Starting",
+    "running": "Running",
+    "done": "Done",
+    "stopped": "Stopped",
+    "failed": "Failed",
+}
 KILLED = "Its process ended without a word: it was killed, or the machine stopped. Resume goes on where it was."
 
 
@@ -16,17 +26,14 @@ def status_card(job: Job, said: str, counts: Mapping[str, str], what: str) -> st
         f'<div class="vj-meter" role="progressbar" aria-label="{escape(what)}" aria-valuemin="0" aria-valuemax="{total}" '
         f'aria-valuenow="{done}"><i style="width:{done / total if total else 0.0:.1%}"></i></div>'
     )
-    head = f"<p><strong>{STATES[job.state]}</strong> <span>{escape(said)}{time_left(job)}</span></p>"
-    body = head + bar + _counts(counts) + _trouble(job)
+    far = ", ".join(filter(None, (said, rate(job), time_left(job))))
+    head = f"<p><strong>{STATES[job.state]}</strong> <span>{escape(far)}</span></p>"
+    body = head + bar + canary_note(job.status) + _waits(job) + _counts(counts) + _trouble(job)
     return f'<section class="vj-status vj-{job.state}" aria-label="How the run stands">{body}</section>'
 
 
-def time_left(job: Job) -> str:
-    """ ", about 5 min left" of a run that says so, else ""."""
-    seconds = job.status.get("eta_seconds")
-    if job.state != "running" or not seconds:
-        return ""
-    return f", about {seconds / 60:.0f} min left" if seconds > 90 else f", about {seconds:.0f} s left"
+def _waits(job: Job) -> str:
+    return f'<p class="vj-waits">{escape(job_waits(job))}</p>' if job.state == "waiting" else ""
 
 
 def _counts(counts: Mapping[str, str]) -> str:

@@ -8,13 +8,13 @@ from typing import Any, NamedTuple
 from workbench.backends.base import Backend, Chat, Reply
 from workbench.backends.stopping import STOPPED, never, stoppable, stopped
 from workbench.batch import check_judge, judge_run
-from workbench.errors import BackendError, InputError, WorkbenchError
+from workbench.errors import BackendError, InputError
 from workbench.judge import one_response_each
 from workbench.judge_options import prompt_record
 from workbench.page.form import JudgeForm, assignment_of, missing_inputs, missing_sentence, prompt_options
 from workbench.page.known_judge import refusal
 from workbench.page.receipt import repeat_command
-from workbench.page.resident import ResidentJudge
+from workbench.page.resident import ResidentJudge, Stopped
 from workbench.page.upload import UPLOAD_LIMITS
 from workbench.page.verdict_card import letter_of, shown_order
 from workbench.prompts import Prompt, load_prompt
@@ -23,10 +23,6 @@ from workbench.store import Run, new_run_folder
 from workbench.video import Frames, probe
 
 Stage = Callable[[str], None]
-
-
-class Stopped(WorkbenchError):
-    """The reader stopped the judge before it had answered anything."""
 
 
 class Asked(NamedTuple):
@@ -96,7 +92,7 @@ def judge_form(
     item, prompt, assignment = item_of(form), load_prompt(form.mode, **prompt_options(form)), assignment_of(form)
     items = list(one_response_each([item])) if form.scores else [item]
     different = list({each.id: each for each in items}.values())
-    with resident.judge(form.judge.strip(), on_stage) as backend:
+    with resident.judge(form.judge.strip(), on_stage, stop_requested) as backend:
         if stop_requested():
             raise Stopped("Stopped before anything was judged.")
         check_judge(backend, prompt, assignment)  # what the judge refuses outright leaves no run folder behind
@@ -109,10 +105,10 @@ def judge_form(
                       on_progress=lambda progress: on_stage(f"judged {progress.done} of {progress.total}"))  # fmt: skip
             if stop_requested():
                 run.set_status("stopped")
-    judgments = _in_form_order(items, run.judgments())
+    judgments = in_form_order(items, run.judgments())
     if all(judgment.error == STOPPED for judgment in judgments):
         raise Stopped("Stopped before the first verdict.")
-    titles = _titles(form, judgments)
+    titles = titles_of(form, judgments)
     frames = next((chat.frames for chat in witness.chats if chat.frames), None)
     return PageVerdict(form, item, prompt, judgments, titles, _asked(witness, judgments, titles), frames,
                        getattr(backend, "report", {}), _limits_said(backend), command, folder)  # fmt: skip
@@ -137,13 +133,14 @@ def _short(stage: str) -> str:
     return " ".join(Path(word).name if "/" in word else word for word in stage.split(" "))
 
 
-def _in_form_order(items: Sequence[Item], judgments: Sequence[Judgment]) -> tuple[Judgment, ...]:
+def in_form_order(items: Sequence[Item], judgments: Sequence[Judgment]) -> tuple[Judgment, ...]:
     """One judgment for each item and order, as the form lists them; equal responses were judged once and share it."""
     by_item = {item.id: [judgment for judgment in judgments if judgment.item == item.id] for item in items}
     return tuple(judgment for item in items for judgment in sorted(by_item[item.id], key=lambda j: j.settings["order"]))
 
 
-def _titles(form: JudgeForm, judgments: Sequence[Judgment]) -> tuple[str, ...]:
+def titles_of(form: JudgeForm, judgments: Sequence[Judgment]) -> tuple[str, ...]:
+    """What each judgment is called: by its response, or by the order the judge saw."""
     if not form.scores:
         return tuple(f"Shown as {shown_order(judgment)}" for judgment in judgments)
     if len(judgments) == 1:

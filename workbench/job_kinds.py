@@ -1,0 +1,50 @@
+"""What kinds of jobs there are: from a command to its kind, what its progress counts, and whether it needs a turn."""
+
+import shlex
+from collections.abc import Sequence
+from typing import NamedTuple
+
+
+class JobKind(NamedTuple):
+    """One kind of long work. `counts` is what done and total of its status.json are."""
+
+    name: str
+    counts: str = "steps"
+    takes_turn: bool = True  # on the accelerator, one after another
+    owns_out: bool = True  # its --out is the run folder
+
+
+KINDS = {
+    ("workbench", "judge"): JobKind("judging", "verdicts"),
+    ("bootstrap", "run"): JobKind("bootstrap", "seeds"),
+    ("bootstrap", "describe"): JobKind("descriptions", "videos", owns_out=False),
+    ("training", "fit"): JobKind("training"),
+    ("training", "dpo"): JobKind("training"),
+    ("training", "quality"): JobKind("training"),
+    ("training", "preferences"): JobKind("preference pairs", "rows"),
+    ("training", "push"): JobKind("push", "files", takes_turn=False, owns_out=False),
+    ("training", "merge"): JobKind("merge", takes_turn=False, owns_out=False),
+    ("analysis", "sweep"): JobKind("sweep", "verdicts"),
+    ("analysis", "audit"): JobKind("audit", "requests"),
+    ("analysis", "report"): JobKind("report", "sections", takes_turn=False, owns_out=False),
+}
+SWEEP_PLAN = JobKind("sweep plan", takes_turn=False)
+OTHER = JobKind("command", takes_turn=False, owns_out=False)
+
+
+def kind_of(words: Sequence[str]) -> JobKind:
+    """The kind of a command, given as its words with or without "python" before them."""
+    words = list(words[words[0] == "python" :]) if words else []
+    if words[:1] != ["-m"]:
+        return OTHER
+    if words[1:3] == ["analysis", "sweep"] and "--plan" in words:
+        return SWEEP_PLAN
+    return KINDS.get(tuple(words[1:3]), OTHER)
+
+
+def kind_of_command(command: str) -> JobKind:
+    """The kind of a command line as run.json and job.json keep it; OTHER for what is none."""
+    try:
+        return kind_of(shlex.split(command))
+    except ValueError:
+        return OTHER
