@@ -25,6 +25,7 @@ PAGE |= {
     "training/tab_panels.py",
     "analysis/sensitivity_tab.py",
     "analysis/sensitivity_panels.py",
+    "analysis/tab_api.py",
     "analysis/tab_audit.py",
     "analysis/tab_compare.py",
     "analysis/tab_compare_panels.py",

@@ -1,7 +1,7 @@
 """One audit from its plan to its figures, in a run folder that goes on where it was stopped."""
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from analysis.audit.plan import AuditOptions, variants_id, variants_of
 from analysis.audit.report import AuditReport, write_report
 from analysis.audit.source import Source
 from analysis.audit.variant import Variant
+from workbench.backends.base import Backend
 from workbench.batch import Assignment, Progress, loaded_judges
 from workbench.judge_options import prompt_record
 from workbench.store import Run
@@ -23,13 +24,14 @@ def audit_variants(source: Source, options: AuditOptions, prompts: Prompts) -> l
 
 def audit_run(
     folder: str | Path, source: Source, variants: list[Variant], options: AuditOptions, prompts: Prompts,
-    assignment: Assignment, command: str = "", *,
+    assignment: Assignment, command: str = "", *, judges: Iterable[Backend] | None = None,
     on_progress: Callable[[Progress], None] = lambda progress: None, on_stage: Callable[[str], None] = lambda stage: None,
 ) -> AuditReport:  # fmt: skip
-    """Ask what the run folder lacks, and write the figures beside it. Raises StoreError for a folder of another audit."""
+    """Ask what the run folder lacks, and write the figures beside it. `judges` are loaded ones; by default the assignment's,
+    in turn. Raises StoreError for a folder of another audit."""
     config = {**assignment.config(prompts.by_kind["pointwise"]), "audit": options.to_dict(), "asked": variants_id(variants),
               "prompts": [prompt.id for prompt in prompts.all]}  # fmt: skip
-    with contextlib.closing(loaded_judges(assignment.judges, assignment.judge_options)) as judges:
+    with contextlib.closing(_in_turn(assignment, judges)) as judges:
         first = next(judges)  # what cannot be loaded leaves no run behind
         run = Run.create_or_resume(folder, config=config, command=command, prompts=map(prompt_record, prompts.all))
         with run.writing():
@@ -42,3 +44,7 @@ def audit_run(
             report = write_report(run)
             run.finish()
     return report
+
+
+def _in_turn(assignment: Assignment, judges: Iterable[Backend] | None) -> Iterator[Backend]:
+    yield from loaded_judges(assignment.judges, assignment.judge_options) if judges is None else judges

@@ -95,7 +95,14 @@ def on_accelerator(spec: str) -> bool:
 
 def check_allowed(spec: str) -> None:
     """Raises InputError for a judge that the page may not ask: in a demo, all that are not listed (permissions.py)."""
-    check_judge(spec, ("embedded", *PRESETS, *(f"metric:{name}" for name in METRICS)))
+    check_judge(spec, tuple(named_judges()))
+
+
+def named_judges() -> list[str]:
+    """The judges that the page lists: the one that ships, the presets, the metrics. On a Hugging Face Space, of the presets
+    only the one that it is set up with: any other would be tens of gigabytes to load."""
+    presets = [name for name in PRESETS if "SPACE_ID" not in os.environ or name == os.environ.get("WORKBENCH_JUDGE")]
+    return ["embedded", *presets, *(f"metric:{name}" for name in METRICS)]
 
 
 def list_backends() -> list[BackendRow]:

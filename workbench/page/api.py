@@ -1,8 +1,9 @@
-"""The named endpoint /judge: the Judge tab's work for programs, with a typed signature."""
+"""The named endpoint /judge: the Judge tab's work for programs, with a typed signature; and what other endpoints share."""
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from workbench.judge import pair_outcome
 from workbench.page.form import MODES, JudgeForm
 from workbench.page.receipt import verdict_json
 from workbench.page.resident import ResidentJudge
+from workbench.page.served_judge import served_judge
 from workbench.page.verdict import PageVerdict, judge_form
 from workbench.redaction import redact
 
@@ -25,7 +27,7 @@ def judge_endpoint(resident: ResidentJudge, runs: Path) -> Callable[..., dict]:
         responses: list[str],
         video: gr.FileData | None = None,
         mode: str = "pointwise",
-        judge: str = "embedded",
+        judge: str = "",
         reference: str = "",
         description: str = "",
         rubric: str = "",
@@ -34,22 +36,55 @@ def judge_endpoint(resident: ResidentJudge, runs: Path) -> Callable[..., dict]:
         seed: int = 0,
         text_only: bool = False,
     ) -> dict[str, Any]:
-        """Judge responses to an instruction about a video. Returns the item, its judgments, the outcome of a pair, the
-        command that repeats it and the run folder. Mode: pointwise, rubric, pairwise, pairwise_reasoning or ranking.
-        Frames: 0 leaves them to the judge."""
-        if mode not in MODES:
-            raise gr.Error(f"mode: got {mode!r}, expected one of {', '.join(MODES)}.", print_exception=False)
-        _check_texts(
-            responses, instruction=instruction, judge=judge, reference=reference, description=description, rubric=rubric
-        )
-        form = JudgeForm(_uploaded(video), instruction, tuple(responses), mode, judge, text_only, reference,
-                         description, rubric, frames=frames, temperature=temperature, seed=seed)  # fmt: skip
-        try:
-            return _answer(judge_form(form, runs, resident))
-        except WorkbenchError as error:
-            raise gr.Error(redact(str(error)), print_exception=False) from error
+        """Judge responses to an instruction about a video: ratings from 1 to 5 (higher is better), or which is better.
+
+        Returns the item, its judgments, the outcome of a pair, the command that repeats it and the run folder.
+
+        Args:
+            instruction: What was asked about the video.
+            responses: The answers to judge: one or more to rate, two to compare, three or more to rank.
+            video: The video file.
+            mode: pointwise, rubric, pairwise, pairwise_reasoning or ranking.
+            judge: The judge's name; empty takes the page's own.
+            reference: A correct answer that the judge may compare with.
+            description: The video in words, for judges that read instead of look.
+            rubric: What a good answer must have; replaces the judge's general guide.
+            frames: How many frames the judge sees; 0 leaves them to the judge.
+            temperature: 0 always gives the same reply.
+            seed: Matters above temperature 0.
+            text_only: Do not show the judge the video: a control.
+        """
+        with told():
+            form = checked_form(
+                video, instruction, responses, mode, judge, text_only, reference, description, rubric,
+                frames=frames, temperature=temperature, seed=seed,
+            )  # fmt: skip
+            return answer_of(judge_form(form, runs, resident))
 
     return judge
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """What the workbench refuses, as the error that a client is given, without secrets."""
+    try:
+        yield
+    except WorkbenchError as error:
+        raise gr.Error(redact(str(error)), print_exception=False) from error
+
+
+def checked_form(
+    video: Any, instruction: str, responses: list[str], mode: str, judge: str = "", text_only: bool = False,
+    reference: str = "", description: str = "", rubric: str = "", **sampling: Any,
+) -> JudgeForm:  # fmt: skip
+    """A form of what a client sent. Raises gr.Error for values that are no such texts, modes or uploads."""
+    if mode not in MODES:
+        raise gr.Error(f"mode: got {mode!r}, expected one of {', '.join(MODES)}.", print_exception=False)
+    texts = {"instruction": instruction, "judge": judge, "reference": reference, "description": description}
+    _check_texts(responses, **texts, rubric=rubric)
+    spec = judge.strip() or served_judge().spec
+    return JudgeForm(_uploaded(video), instruction, tuple(responses), mode, spec, text_only, reference, description,
+                     rubric, **sampling)  # fmt: skip
 
 
 def _check_texts(responses: Any, **texts: Any) -> None:
@@ -75,7 +110,8 @@ def _uploaded(video: Any) -> str | None:
     return str(path)
 
 
-def _answer(verdict: PageVerdict) -> dict[str, Any]:
+def answer_of(verdict: PageVerdict) -> dict[str, Any]:
+    """A verdict as the endpoints give it: its records, the command that repeats it, and where it is kept."""
     answer = json.loads(verdict_json(verdict.item, verdict.judgments, verdict.command))
     if not verdict.form.scores and verdict.form.mode != "ranking":
         answer["outcome"] = pair_outcome(*verdict.judgments)

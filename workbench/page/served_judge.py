@@ -10,7 +10,7 @@ import os
 from html import escape
 from typing import NamedTuple
 
-from workbench.backends import list_backends
+from workbench.backends import named_judges
 from workbench.backends.presets import PRESETS
 from workbench.errors import InputError
 from workbench.page.gpu_there import has_gpu
@@ -49,12 +49,9 @@ def on_space() -> bool:
 
 
 def offered_judges() -> list[str]:
-    """The judges that the page lists: all that have a name, on a Space those of them that it can load."""
-    named = [row.spec for row in list_backends() if row.named]
-    if not on_space():
-        return named
-    own = (served_judge().spec, EMBEDDED)
-    return [name for name in named if name in own or name.startswith("metric:")]
+    """The judges that the page lists; not one that needs a GPU where a Space has none."""
+    served = served_judge()
+    return [name for name in named_judges() if not (on_space() and name == served.wanted != served.spec)]
 
 
 def served_judge_note() -> str:
