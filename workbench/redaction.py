@@ -3,7 +3,7 @@
 import os
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -25,18 +25,26 @@ LOOKS_SECRET = re.compile(
 
 def redact(text: str) -> str:
     """A text with every secret of this process, and whatever looks like a token, replaced by "[hidden]"."""
-    for secret in secrets():
-        text = text.replace(secret, HIDDEN)
-    return LOOKS_SECRET.sub(HIDDEN, text)
+    return _hidden(text, secrets())
 
 
 def redact_values(value: Any) -> Any:
     """The same for every text in a JSON value."""
+    return _hidden_values(value, secrets())
+
+
+def _hidden(text: str, found: list[str]) -> str:
+    for secret in found:
+        text = text.replace(secret, HIDDEN)
+    return LOOKS_SECRET.sub(HIDDEN, text)
+
+
+def _hidden_values(value: Any, found: list[str]) -> Any:
     if isinstance(value, str):
-        return redact(value)
-    if isinstance(value, dict):
-        return {key: redact_values(each) for key, each in value.items()}
-    return [redact_values(each) for each in value] if isinstance(value, list | tuple) else value
+        return _hidden(value, found)
+    if isinstance(value, Mapping):
+        return {key: _hidden_values(each, found) for key, each in value.items()}
+    return [_hidden_values(each, found) for each in value] if isinstance(value, list | tuple) else value
 
 
 def secrets() -> list[str]:
