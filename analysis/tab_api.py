@@ -12,7 +12,7 @@ import gradio as gr
 
 from analysis.one_item import audit_one, sweep_one
 from analysis.side_by_side import Side, judge_sides, said_in_all
-from workbench.page.api import answer_of, checked_form, told
+from workbench.page.api import answer_of, checked_form, told, video_of
 from workbench.page.resident import ResidentJudge
 from workbench.redaction import redact
 from workbench.tab import ONE_AT_A_TIME
@@ -38,6 +38,7 @@ def compare_endpoint(resident: ResidentJudge, runs: Path) -> Callable[..., dict]
         frames: int = 0,
         temperature: float = 0.0,
         seed: int = 0,
+        video_path: str = "",
     ) -> dict[str, Any]:
         """Ask two to six judges the same about one video, one after the other.
 
@@ -55,11 +56,12 @@ def compare_endpoint(resident: ResidentJudge, runs: Path) -> Callable[..., dict]
             frames: How many frames the judges see; 0 leaves them to each judge.
             temperature: 0 always gives the same reply.
             seed: Matters above temperature 0.
+            video_path: In the place of video: a file on the page's machine, for the one user of a page.
         """
         if not (isinstance(judges, list) and all(isinstance(one, str) for one in judges)):
             raise gr.Error(f"judges: got {judges!r:.80}, expected a list of names.", print_exception=False)
         with told():
-            form = checked_form(video, instruction, responses, mode, "", False, reference, description,
+            form = checked_form(video_of(video, video_path), instruction, responses, mode, "", False, reference, description,
                                 frames=frames, temperature=temperature, seed=seed)  # fmt: skip
             return {"sides": [_side(side) for side in judge_sides(form, judges, runs, resident)]}
 
@@ -86,6 +88,7 @@ def sweep_endpoint(resident: ResidentJudge, runs: Path) -> Callable[..., dict]:
         mode: str = "pointwise",
         judge: str = "",
         seed: int = 0,
+        video_path: str = "",
     ) -> dict[str, Any]:
         """How far a verdict depends on temperature and on the number of frames: every cell of the grid is judged.
 
@@ -101,9 +104,10 @@ def sweep_endpoint(resident: ResidentJudge, runs: Path) -> Callable[..., dict]:
             mode: pointwise, rubric, pairwise or pairwise_reasoning.
             judge: The judge's name; empty takes the page's own.
             seed: Of all samples.
+            video_path: In the place of video: a file on the page's machine, for the one user of a page.
         """
         with told():
-            form = checked_form(video, instruction, responses, mode, judge, seed=seed)
+            form = checked_form(video_of(video, video_path), instruction, responses, mode, judge, seed=seed)
             return sweep_one(form, temperatures or [0.0, 0.5, 1.0], frames or [4, 8], samples, resident, runs)
 
     return sweep
@@ -120,6 +124,7 @@ def audit_endpoint(resident: ResidentJudge, runs: Path) -> Callable[..., dict]:
         judge: str = "",
         frames: int = 0,
         seed: int = 0,
+        video_path: str = "",
     ) -> dict[str, Any]:
         """Does the judge look at this video, and what besides the truth moves its verdicts on these responses?
 
@@ -134,9 +139,12 @@ def audit_endpoint(resident: ResidentJudge, runs: Path) -> Callable[..., dict]:
             judge: The judge's name; empty takes the page's own.
             frames: How many frames the judge sees; 0 leaves them to the judge.
             seed: Draws what is borrowed and shuffled.
+            video_path: In the place of video: a file on the page's machine, for the one user of a page.
         """
         with told():
-            form = checked_form(video, instruction, responses, "pointwise", judge, frames=frames, seed=seed)
+            form = checked_form(
+                video_of(video, video_path), instruction, responses, "pointwise", judge, frames=frames, seed=seed
+            )
             return audit_one(form, tuple(probes or ()), resident, runs)
 
     return audit

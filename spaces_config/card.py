@@ -12,7 +12,7 @@ from workbench.backends.presets import PRESETS
 TEMPLATE = Path(__file__).parent / "card.md"
 APP_FILE = "app.py"
 SHORT = "Judge answers about videos, and see what the judge saw"  # the Hub takes at most 60 characters
-TAGS = ["videojudge", "video", "evaluation", "llm-as-a-judge", "video-text-to-text", "mcp-server"]
+TAGS = ["videojudge", "video", "evaluation", "llm-as-a-judge", "video-text-to-text"]
 PAPERS = ("2509.21451", "2509.00484", "2506.21011")
 
 
@@ -26,7 +26,7 @@ class Settings(NamedTuple):
     @property
     def variables(self) -> dict[str, str]:
         """The Space's public variables, which the app reads."""
-        own = {"WORKBENCH_JUDGE": self.judge, "WORKBENCH_MCP": "1"}
+        own = {"WORKBENCH_JUDGE": self.judge}
         return own | ({"WORKBENCH_RESULTS": self.results} if self.results else {})
 
 

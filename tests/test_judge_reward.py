@@ -96,6 +96,6 @@ def test_the_judge_that_ships_tells_a_true_answer_from_a_false_one():
 
     example = next(one for one in load_examples() if one.mode == "pointwise" and len(set(one.ratings)) > 1)
     reward = judge_reward("embedded")
-    count = len(example.responses)
-    rewards = reward([example.instruction] * count, list(example.responses), video=[example.video] * count)
+    answers = [example.responses[0], example.responses[-1]]
+    rewards = reward([example.instruction] * 2, answers, video=[example.video] * 2)
     assert all(1 <= one <= 5 for one in rewards) and rewards[0] > rewards[-1]

@@ -56,7 +56,7 @@ def test_the_card_tells_the_hub_what_it_must_know():
     assert front["models"] == ["VideoJudge/Qwen2.5-VL-7B-Instruct-VideoJudgeWithRubric-RS-20K"]
     assert front["datasets"] == ["ann/verdicts"]
     assert len(SHORT) <= 60, "the Hub refuses longer ones"
-    assert "videojudge" in front["tags"] and "mcp-server" in front["tags"]
+    assert "videojudge" in front["tags"]
 
 
 def test_the_card_leaves_out_what_there_is_not_and_says_what_answers():
@@ -160,7 +160,7 @@ def test_a_space_is_made_private_then_brought_up_to_date(hub, tmp_path):  # noqa
     assert made.returncode == 0, made.stderr
     space = hub.repos["space", "ann/vj"]
     assert (space.private, space.sdk, space.hardware) == (True, "gradio", "zero-a10g")
-    assert space.variables == {"WORKBENCH_JUDGE": JUDGE, "WORKBENCH_MCP": "1"}
+    assert space.variables == {"WORKBENCH_JUDGE": JUDGE}
     there = hub.read("ann/vj", "space")
     assert set(there) - {".gitattributes"} == {file.path for file in space_files(Settings("zero-gpu", JUDGE))}
     assert there["workbench/examples/turn.mp4"] == (ROOT / "workbench/examples/turn.mp4").read_bytes()

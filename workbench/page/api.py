@@ -16,6 +16,7 @@ from workbench.page.receipt import verdict_json
 from workbench.page.resident import ResidentJudge
 from workbench.page.served_judge import served_judge
 from workbench.page.verdict import PageVerdict, judge_form
+from workbench.permissions import check_place
 from workbench.redaction import redact
 
 
@@ -35,6 +36,7 @@ def judge_endpoint(resident: ResidentJudge, runs: Path) -> Callable[..., dict]:
         temperature: float = 0.0,
         seed: int = 0,
         text_only: bool = False,
+        video_path: str = "",
     ) -> dict[str, Any]:
         """Judge responses to an instruction about a video: ratings from 1 to 5 (higher is better), or which is better.
 
@@ -53,10 +55,11 @@ def judge_endpoint(resident: ResidentJudge, runs: Path) -> Callable[..., dict]:
             temperature: 0 always gives the same reply.
             seed: Matters above temperature 0.
             text_only: Do not show the judge the video: a control.
+            video_path: In the place of video: a file on the page's machine, for the one user of a page.
         """
         with told():
             form = checked_form(
-                video, instruction, responses, mode, judge, text_only, reference, description, rubric,
+                video_of(video, video_path), instruction, responses, mode, judge, text_only, reference, description, rubric,
                 frames=frames, temperature=temperature, seed=seed,
             )  # fmt: skip
             return answer_of(judge_form(form, runs, resident))
@@ -74,7 +77,7 @@ def told() -> Iterator[None]:
 
 
 def checked_form(
-    video: Any, instruction: str, responses: list[str], mode: str, judge: str = "", text_only: bool = False,
+    video: str | None, instruction: str, responses: list[str], mode: str, judge: str = "", text_only: bool = False,
     reference: str = "", description: str = "", rubric: str = "", **sampling: Any,
 ) -> JudgeForm:  # fmt: skip
     """A form of what a client sent. Raises gr.Error for values that are no such texts, modes or uploads."""
@@ -83,7 +86,7 @@ def checked_form(
     texts = {"instruction": instruction, "judge": judge, "reference": reference, "description": description}
     _check_texts(responses, **texts, rubric=rubric)
     spec = judge.strip() or served_judge().spec
-    return JudgeForm(_uploaded(video), instruction, tuple(responses), mode, spec, text_only, reference, description,
+    return JudgeForm(video, instruction, tuple(responses), mode, spec, text_only, reference, description,
                      rubric, **sampling)  # fmt: skip
 
 
@@ -94,6 +97,16 @@ def _check_texts(responses: Any, **texts: Any) -> None:
     for name, text in [*texts.items(), *(("responses", response) for response in responses)]:
         if not isinstance(text, str) or re.search("[\ud800-\udfff]", text):  # half a character: no text, but JSON
             raise gr.Error(f"{name}: got {text!r:.80}, expected text.", print_exception=False)
+
+
+def video_of(video: Any, path: str) -> str | None:
+    """The uploaded file, else the one at a path that was typed. Raises InputError where the caller may name no paths,
+    gr.Error for what is no upload."""
+    if not path:
+        return _uploaded(video)
+    _check_texts([], video_path=path)
+    check_place("video_path", path)
+    return str(Path(path).expanduser())
 
 
 def _uploaded(video: Any) -> str | None:

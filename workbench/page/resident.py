@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from workbench import turns
-from workbench.backends import load_backend, on_accelerator
+from workbench.backends import on_accelerator
 from workbench.backends.base import Backend
 from workbench.backends.stopping import never
 from workbench.errors import WorkbenchError
 from workbench.jobs import have_jobs
+from workbench.page.zero_gpu import load_for_page
 from workbench.turn_words import why_it_waits
 
 Stage = Callable[[str], None]
@@ -55,7 +56,7 @@ class ResidentJudge:
             threading.Thread(target=self._make_room, args=(self._place,), daemon=True, name="making room").start()
         on_stage(f"loading the judge {spec}")
         try:
-            self._backend = load_backend(spec)
+            self._backend = load_for_page(spec)
         except BaseException:
             self._unload()
             raise

@@ -6,6 +6,7 @@ WORKBENCH_USER, WORKBENCH_PASSWORD   both given: nobody comes in without them
 import ipaddress
 import os
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
@@ -66,6 +67,18 @@ def credentials() -> tuple[str, str] | None:
     return (user, password) if user else None
 
 
+def serves_tools(users: Users) -> bool:
+    """Whether the endpoints are MCP tools too. Raises InputError where several people use the page: gradio's MCP server asks
+    for all of them in one name, so that nobody's files and runs would be their own; and without the package it needs."""
+    if os.environ.get("WORKBENCH_MCP", "") in ("", "0"):
+        return False
+    if users == "many":
+        raise InputError("WORKBENCH_MCP: tools are for the one user of a page; this one is for many. Leave it out.")
+    if find_spec("mcp") is None:
+        raise InputError('WORKBENCH_MCP: the package mcp is not installed; pip install "gradio[mcp]".')
+    return True
+
+
 def serve(page: gr.Blocks, users: Users, runs: Path, served: Sequence[str], **options: Any) -> None:
     """Queue and launch a page behind the gate. `served` are folders whose files everybody may see."""
     most, own = WAITING["demo" if is_demo() else "private"]
@@ -93,7 +106,7 @@ def serve(page: gr.Blocks, users: Users, runs: Path, served: Sequence[str], **op
         show_error=users == "one",  # an error nobody foresaw may name files of the machine
         enable_monitoring=False,
         run_history=False,
-        mcp_server=False,
+        mcp_server=serves_tools(users),
         ssr_mode=False,
         share=False,
         **options,

@@ -21,6 +21,7 @@ READ: dict[str, Kind] = {
 }  # fmt: skip
 WRITE: dict[str, Kind] = {f"{API}/upload": "upload", f"{API}/queue/join": "event", f"{API}/cancel": "event",
                           f"{API}/reset": "event", "/login": "login"}  # fmt: skip
+MCP = re.compile(rf"{API}/mcp(/(http|sse|schema|messages))?")  # there where the page serves tools to programs (server.py)
 CALLS = re.compile(rf"{API}/(run|api|call|call/v2)/[A-Za-z0-9_]+")
 
 
@@ -36,6 +37,8 @@ class Route(NamedTuple):
 def route_of(method: str, path: str) -> Route | None:
     """What a request is for; None for what is not answered."""
     plain = path.rstrip("/") or "/"
+    if MCP.fullmatch(plain) and method in ("GET", "POST", "DELETE"):
+        return Route("listen")
     if method in ("GET", "HEAD"):
         return _read(path, plain)
     if method == "POST":
