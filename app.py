@@ -4,6 +4,7 @@ python app.py [--host 127.0.0.1] [--port 7860] [--runs runs] [--users one|many]
 """
 
 import argparse
+import os
 from pathlib import Path
 
 import gradio as gr
@@ -11,10 +12,13 @@ import gradio as gr
 from analysis import sensitivity_tab
 from analysis import tab as meta_eval_tab
 from analysis import tab_compare as compare_tab
+from analysis.tab_api import add_endpoints
 from bootstrap import tab as bootstrap_tab
 from training import tab as training_tab
 from workbench import tab as judge_tab
 from workbench.door import answer
+from workbench.page import zero_gpu
+from workbench.page.head import head_notes
 from workbench.page.resident import ResidentJudge
 from workbench.page.server import Users, ownership_note, serve, users_of
 from workbench.page.theme import launch_look
@@ -30,7 +34,9 @@ def build(runs: Path, users: Users = "one") -> gr.Blocks:
     """The page with all its tabs; verdicts are written under `runs`. For many users it says whose runs they see."""
     resident = ResidentJudge()  # one for all tabs
     with gr.Blocks(title=TITLE, analytics_enabled=False) as page:
+        add_endpoints(resident, runs)  # before events of the tabs, whose functions have the same names
         gr.HTML(HEADER + ownership_note(users))
+        head_notes(runs)
         with gr.Tabs() as tabs:
             with gr.Tab("Judge", id="judge"):
                 judge = judge_tab.build(runs, resident)
@@ -53,10 +59,10 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
         "--host",
-        default="127.0.0.1",
+        default=os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1"),  # a Space sets it
         help="address to listen on; 0.0.0.0 for every network (default: this machine only)",
     )
-    parser.add_argument("--port", type=int, default=7860)
+    parser.add_argument("--port", type=int, default=int(os.environ.get("GRADIO_SERVER_PORT", "7860")))
     parser.add_argument(
         "--runs", type=Path, default=Path("runs"), help="folder for the run folders of verdicts (default: runs)"
     )
@@ -72,6 +78,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _serve(options: argparse.Namespace) -> int:
+    zero_gpu.prepare()
     users = users_of(options.host, options.users)
     address = {"server_name": options.host, "server_port": options.port}
     page, look = build(options.runs, users), {"footer_links": ["api"], **launch_look()}
