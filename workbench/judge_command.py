@@ -20,10 +20,12 @@ from workbench.errors import InputError
 from workbench.judge import one_response_each
 from workbench.judge_options import assignment_of, check_source, prompt_options, prompt_record
 from workbench.prompts import Prompt, form_for, load_prompt
+from workbench.prompts.levels import level_note
 from workbench.schema import Item, Judgment, Video, View
 from workbench.score_only import agreements
 from workbench.show import run_json, suspicious_line, verdict_table
 from workbench.store import Run, new_run_folder
+from workbench.table_items import gather_items
 from workbench.tables import Rejected, Table, open_table
 from workbench.terminal import one_line, plain
 from workbench.verdict_text import verdict_groups, verdict_lines
@@ -42,6 +44,8 @@ def judge(args: Namespace, command: str) -> int:
     with contextlib.closing(loaded_judges(assignment.judges, assignment.judge_options)) as judges:
         first = next(judges)
         check_judge(first, prompt, assignment)
+        if said := level_note(prompt, prompt_options(args)["rubric"]):
+            _say(f"note: {said}")
         _check_videos(first, source, assignment)
         run = Run.create_or_resume(_folder(args), config=assignment.config(prompt), command=command,
                                    prompts=[prompt_record(prompt)])  # fmt: skip
@@ -147,20 +151,15 @@ def _store_items(run: Run, source: Table | list[Item], prompt: Prompt, limit: in
     if isinstance(source, list):
         run.add_items(source)
         return source
-    rejected: list[Rejected] = []
-    items: dict[str, Item] = {}
-    rows = tqdm(_accepted(source, rejected, limit), desc="reading", unit=" rows", disable=None, leave=False)
-    count = 0
-    for item in one_response_each(rows) if prompt.kind == "pointwise" else rows:
-        items.setdefault(item.id, item)
-        count += 1
-    run.add_items(items.values())
-    run.add_rejected(row._asdict() for row in rejected)
-    _say(f"items: {len(items)}, rejected rows: {len(rejected)}, repeated: {count - len(items)}")
-    _list([(_row_name(row), row.reason) for row in rejected], run.folder)
-    if not items:
+    rows = tqdm(source.rows, desc="reading", unit=" rows", disable=None, leave=False)
+    found = gather_items(rows, prompt, limit)
+    run.add_items(found.items)
+    run.add_rejected(row._asdict() for row in found.rejected)
+    _say(f"items: {len(found.items)}, rejected rows: {found.rejected_count}, repeated: {found.repeated}")
+    _list([(_row_name(row), row.reason) for row in found.rejected], run.folder)
+    if not found.items:
         raise InputError(f"No row can be judged; the reasons are in {run.folder / 'rejected.jsonl'}.")
-    return list(items.values())
+    return found.items
 
 
 def _canaries(args: Namespace, items: list[Item], prompt: Prompt, view: View) -> list[Item]:
@@ -175,19 +174,6 @@ def _canaries(args: Namespace, items: list[Item], prompt: Prompt, view: View) ->
 
 def _row_name(row: Rejected) -> str:
     return f"{row.row} (line {row.line})" if row.line else str(row.row)
-
-
-def _accepted(table: Table, rejected: list[Rejected], limit: int | None) -> Iterator[Item]:
-    """The table's items, at most `limit` of them; the rows rejected on the way are put into `rejected`."""
-    count = 0
-    for row in table.rows:
-        if isinstance(row, Rejected):
-            rejected.append(row)
-            continue
-        yield row
-        count += 1
-        if count == limit:
-            return
 
 
 class Watcher:

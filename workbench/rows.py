@@ -1,21 +1,26 @@
 """Rows of a CSV, JSON Lines, JSON or Parquet file, one at a time; a row that cannot be read carries its reason.
 
-Reading streams: a CSV of a gigabyte needs the memory of its longest row. A broken row never swallows its neighbours.
+Reading streams: a CSV of a gigabyte needs the memory of its longest row, and a line longer than LONGEST_LINE is passed over
+unread, as a rejected row. A JSON list is read whole, and refused where it is large. A broken row never swallows its neighbours.
 """
 
 import codecs
+import contextlib
 import csv
 import json
 from collections import deque
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, TextIO
+from typing import Any, NamedTuple
 
 from workbench.errors import InputError
 
 ENDINGS = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet")
 BYTE_ORDER_MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 PARQUET_BATCH = 1_000  # rows in memory at a time
+LONGEST_LINE = 1 << 20  # characters; a response is never so long
+SHOWN = 4_000  # characters that are kept of a line that is too long
+LARGEST_JSON = 200_000_000  # bytes of a file that is one JSON list
 BAD_BYTE = "\udcff"  # stands where bytes are not in the encoding; no valid text holds it
 
 codecs.register_error("workbench.mark", lambda error: (BAD_BYTE, error.end))  # type: ignore[attr-defined]
@@ -77,13 +82,26 @@ def _check_encoding(encoding: str) -> None:
         raise InputError(f"encoding: got {encoding!r}, expected a name such as utf-8, utf-16 or latin-1.") from None
 
 
-def _lines(path: Path, encoding: str) -> TextIO:
-    return path.open(encoding=encoding, errors="workbench.mark", newline="")
+class _TooLong(str):
+    """The beginning of a line that is longer than LONGEST_LINE."""
+
+
+TOO_LONG = f"a line of more than {LONGEST_LINE:,} characters; no judge reads so much, shorten or split it"
+
+
+def _lines(path: Path, encoding: str) -> Iterator[str]:
+    """The lines of a text file with their endings. Of one that is too long the rest is passed over."""
+    with path.open(encoding=encoding, errors="workbench.mark", newline="") as file:
+        while line := file.readline(LONGEST_LINE):
+            whole = line
+            while not line.endswith(("\n", "\r")) and (line := file.readline(LONGEST_LINE)):
+                whole = whole if isinstance(whole, _TooLong) else _TooLong(whole[:SHOWN])
+            yield whole
 
 
 def _csv_rows(path: Path, encoding: str) -> Iterator[Row]:
-    with _lines(path, encoding) as file:  # the header's commonest separator is the file's
-        header_line = next((line for line in file if line.strip()), "")
+    with contextlib.closing(_lines(path, encoding)) as lines:  # the header's commonest separator is the file's
+        header_line = next((line for line in lines if line.strip()), "")
     delimiter = "\t" if path.suffix.lower() == ".tsv" else max(",;\t", key=header_line.count)
     records = _csv_records(_lines(path, encoding), delimiter)
     _, names, problem = next(records, (1, [], "the file is empty"))
@@ -113,7 +131,7 @@ def _header(path: Path, names: list[str], problem: str) -> list[str]:
     return names
 
 
-def _csv_records(lines: TextIO, delimiter: str) -> Iterator[tuple[int, list[str], str]]:
+def _csv_records(lines: Iterator[str], delimiter: str) -> Iterator[tuple[int, list[str], str]]:
     """(line, fields, problem) for each record; a broken one gives its first line as the only field, and its reason.
 
     After a broken record reading goes on with the line after its first, so that a quotation mark that is never closed
@@ -125,6 +143,8 @@ def _csv_records(lines: TextIO, delimiter: str) -> Iterator[tuple[int, list[str]
     def feed() -> Iterator[str]:
         while (line := waiting.popleft() if waiting else next(lines, None)) is not None:
             taken.append(line)
+            if isinstance(line, _TooLong):
+                raise csv.Error(TOO_LONG)
             yield line
 
     reader, number = csv.reader(feed(), delimiter=delimiter, strict=True), 1
@@ -132,7 +152,6 @@ def _csv_records(lines: TextIO, delimiter: str) -> Iterator[tuple[int, list[str]
         try:
             fields = next(reader)
         except StopIteration:
-            lines.close()
             return
         except csv.Error as error:
             yield number, [taken[0]], f"not a CSV row: {_csv_problem(error)}"
@@ -147,6 +166,8 @@ def _csv_records(lines: TextIO, delimiter: str) -> Iterator[tuple[int, list[str]
 
 
 def _csv_problem(error: csv.Error) -> str:
+    if str(error) == TOO_LONG:
+        return TOO_LONG
     if "unexpected end" in str(error) or "field limit" in str(error):
         return f"a quotation mark is opened and not closed within {csv.field_size_limit():,} characters"
     return f"{error}; double a quotation mark that is part of a text"
@@ -157,7 +178,7 @@ def _jsonl_rows(path: Path, encoding: str) -> Iterator[Row]:
     for line, text in enumerate(_lines(path, encoding), 1):
         if text.strip():
             number += 1
-            yield _json_row(number, line, text)
+            yield Row(number, line, {}, TOO_LONG, text) if isinstance(text, _TooLong) else _json_row(number, line, text)
 
 
 def _json_row(number: int, line: int, text: str) -> Row:
@@ -178,6 +199,9 @@ def _object_row(number: int, line: int | None, value: Any) -> Row:
 
 
 def _json_rows(path: Path, encoding: str) -> Iterator[Row]:
+    if (size := path.stat().st_size) > LARGEST_JSON:
+        advice = "a list is read whole; write one object a line, as .jsonl, which is not"
+        raise InputError(f"{path.name}: got {size:,} bytes of JSON, expected at most {LARGEST_JSON:,}: {advice}.")
     try:
         values = json.loads(path.read_text(encoding=encoding, errors="workbench.mark"))
     except (ValueError, RecursionError) as error:

@@ -18,6 +18,7 @@ from workbench.video import VideoLimits, sha256_of
 MISSING = {"nan", "<na>", "#n/a", "#name?", "#ref!", "#value!"}  # how pandas and spreadsheets write what is not there
 NO_TEXT = re.compile("[\ud800-\udfff]")  # halves of surrogate pairs, among them what stands for undecodable bytes
 HEAD_ROWS = 1_000  # rows whose names are looked at before columns are chosen
+HEAD_CHARACTERS = 32_000_000  # in them, more or less
 SHOWN_CHARACTERS = 2_000  # of a rejected row
 
 
@@ -65,7 +66,7 @@ def open_table(
             f"videos: got {str(videos)!r}, which is no folder; give the one that relative paths start from."
         )
     rows = read_rows(path, encoding)
-    head = list(islice(rows, HEAD_ROWS))
+    head = _head(rows)
     if not head:
         raise InputError(f"{Path(path).name}: it has no rows; expected at least one.")
     names = list(dict.fromkeys(name for row in head for name in row.values))
@@ -75,6 +76,18 @@ def open_table(
     finder = VideoFinder(Path(videos) if videos else Path(path).parent, limits or VideoLimits())
     need_video = bool(found.video) and not no_video
     return Table(found, (_item_or_rejected(row, found, finder, instruction, need_video) for row in chain(head, rows)))
+
+
+def _head(rows: Iterator[Row]) -> list[Row]:
+    """The first rows, as many as are looked at before columns are chosen; fewer where they are long."""
+    head: list[Row] = []
+    room = HEAD_CHARACTERS
+    for row in islice(rows, HEAD_ROWS):
+        head.append(row)
+        room -= len(row.text) + sum(len(value) for value in row.values.values() if isinstance(value, str))
+        if room < 0:
+            break
+    return head
 
 
 def _item_or_rejected(
