@@ -92,8 +92,9 @@ def open_picture(file: Path, limits: VideoLimits | None) -> np.ndarray:
             check_pixels(file.name, *image.size, limits)
             return np.asarray(_eight_bits(ImageOps.exif_transpose(image)).convert("RGB"))
     except DAMAGED as error:
+        reason = " ".join(str(error).replace(repr(str(file)), "it").split())[:200]  # Pillow quotes the whole path
         raise VideoError(
-            f"{file.name}: not a readable picture ({error}). Save it again as png, jpg or webp."
+            f"{file.name}: not a readable picture ({reason}). Save it again as png, jpg or webp."
         ) from error
 
 
