@@ -15,8 +15,11 @@ from analysis import tab_compare as compare_tab
 from analysis.tab_api import add_endpoints
 from bootstrap import tab as bootstrap_tab
 from training import tab as training_tab
+from workbench import runs_tab
 from workbench import tab as judge_tab
 from workbench.door import answer
+from workbench.jobs import have_jobs, start_what_waited
+from workbench.page.accelerator_strip import accelerator_line
 from workbench.page import zero_gpu
 from workbench.page.head import head_notes
 from workbench.page.resident import ResidentJudge
@@ -37,6 +40,8 @@ def build(runs: Path, users: Users = "one") -> gr.Blocks:
         add_endpoints(resident, runs)  # before events of the tabs, whose functions have the same names
         gr.HTML(HEADER + ownership_note(users))
         head_notes(runs)
+        if have_jobs():
+            accelerator_line(page)
         with gr.Tabs() as tabs:
             with gr.Tab("Judge", id="judge"):
                 judge = judge_tab.build(runs, resident)
@@ -51,6 +56,9 @@ def build(runs: Path, users: Users = "one") -> gr.Blocks:
             if not is_demo():
                 with gr.Tab("Train", id="train") as tab:
                     training_tab.build(runs, tab, training_tab.JudgeTab(tabs, "judge", judge.judge))
+            if have_jobs():
+                with gr.Tab("Runs", id="runs") as tab:
+                    runs_tab.build(runs, tab, tabs, page)
     return page
 
 
@@ -79,6 +87,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _serve(options: argparse.Namespace) -> int:
     zero_gpu.prepare()
+    start_what_waited(options.runs)  # while nobody is asking: each keeps its owner
     users = users_of(options.host, options.users)
     address = {"server_name": options.host, "server_port": options.port}
     page, look = build(options.runs, users), {"footer_links": ["api"], **launch_look()}
