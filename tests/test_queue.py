@@ -194,7 +194,7 @@ def loaded(line, monkeypatch):
         there.append(spec)
         return SimpleNamespace(name=spec, close=lambda: there.remove(spec))
 
-    monkeypatch.setattr(residence, "load_backend", load)
+    monkeypatch.setattr(residence, "load_for_page", load)
     return ResidentJudge(), there
 
 
@@ -238,7 +238,7 @@ def test_a_judge_that_cannot_be_loaded_keeps_no_place(loaded, monkeypatch):
     def fail(spec):
         raise InputError("no such weights")
 
-    monkeypatch.setattr(residence, "load_backend", fail)
+    monkeypatch.setattr(residence, "load_for_page", fail)
     with pytest.raises(InputError), loaded[0].judge("embedded"):
         pass
     assert turns.holders() == []

@@ -74,7 +74,7 @@ def test_runs_at_work_come_first_and_verdicts_of_the_page_are_none(runs):
     html = runs_list(found, runs, "old3")
     assert html.index('data-run="now"') < html.index('data-run="old3" aria-pressed="true"') and "push" in html
     jobs.stop(runs / "now")
-    assert visible_runs(runs / "nowhere").all == [] and runs_list(visible_runs(runs / "nowhere"), runs, None) == EMPTY
+    assert visible_runs(runs / "nowhere").all == [] and runs_list(visible_runs(runs / "nowhere"), runs, None) == ""
 
 
 def test_each_reader_sees_their_own_runs(runs):
@@ -192,7 +192,8 @@ def test_looking_again_leaves_alone_what_is_shown(runs):
     assert "detail" not in again and "rows" not in again
     gone = runs_tab.look(panel, runs, "gone", 20, None)
     assert "there is no run" in gone["detail"] and gone["stop"]["visible"] is False
-    assert "chosen" in runs_tab.look(panel, runs / "nowhere", None, 20, None)
+    none = runs_tab.look(panel, runs / "nowhere", None, 20, None)
+    assert none["detail"] == EMPTY and none["form"].open is True and none["timer"].active is False
 
 
 def test_the_address_of_the_page_may_name_a_run(runs):

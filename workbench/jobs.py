@@ -53,7 +53,7 @@ class Job(NamedTuple):
 
 def have_jobs() -> bool:
     """Whether work can be detached here: not on ZeroGPU, which gives its accelerator to the page's own calls alone."""
-    return os.environ.get("SPACES_ZERO_GPU", "").lower() not in ("1", "true")
+    return os.environ.get("SPACES_ZERO_GPU", "").lower() not in ("1", "t", "true")
 
 
 def start(command: Sequence[str], folder: Path, cwd: Path | None = None, asked: float | None = None) -> Job:

@@ -27,8 +27,9 @@ SHOW_DETAIL = """() => {
 
 
 class RunsPanel(NamedTuple):
-    """What the tab consists of. `chosen` is the name of the run that is shown, `past` how many old ones are listed."""
+    """What the tab consists of. `form` judges a table, `chosen` is the name of the run that is shown, `past` how many old ones are listed."""
 
+    form: gr.Accordion
     rows: gr.HTML
     older: gr.Button
     detail: gr.HTML
@@ -42,7 +43,17 @@ class RunsPanel(NamedTuple):
 
     @property
     def shown(self) -> list:
-        return [self.rows, self.older, self.detail, self.stop, self.resume, self.chosen, self.seen, self.timer]
+        return [
+            self.form,
+            self.rows,
+            self.older,
+            self.detail,
+            self.stop,
+            self.resume,
+            self.chosen,
+            self.seen,
+            self.timer,
+        ]
 
 
 def build(runs: Path, tab: gr.Tab, tabs: gr.Tabs, page: gr.Blocks) -> None:
@@ -61,7 +72,7 @@ def build(runs: Path, tab: gr.Tab, tabs: gr.Tabs, page: gr.Blocks) -> None:
                 stop = gr.Button("Stop", variant="stop", elem_id="vj-run-stop", **small)
                 resume = gr.Button("Resume", elem_id="vj-run-resume", **small)
             message = gr.HTML(elem_id="vj-run-message")
-    panel = RunsPanel(rows, older, detail, stop, resume, message, gr.State(None), gr.State(PAST), gr.State(None),
+    panel = RunsPanel(table.form, rows, older, detail, stop, resume, message, gr.State(None), gr.State(PAST), gr.State(None),
                       gr.Timer(POLL_SECONDS, active=False))  # fmt: skip
     _wire(panel, runs, tab, tabs, page)
     wire_table(table, panel.chosen, partial(_look_again, panel, runs))
@@ -71,7 +82,11 @@ def _wire(panel: RunsPanel, runs: Path, tab: gr.Tab, tabs: gr.Tabs, page: gr.Blo
     look = _looking(panel, runs)
     panel.timer.tick(**look)
     tab.select(**look)
-    page.load(partial(linked_run, runs), None, [tabs, panel.chosen], **QUIET).then(**look)
+
+    def open_linked(request: gr.Request):
+        return linked_run(runs, request)
+
+    page.load(open_linked, None, [tabs, panel.chosen], **QUIET).then(**look)
     panel.older.click(lambda past: past + PAST, panel.past, panel.past, **QUIET).then(**look)
     chosen = panel.rows.click(_chosen_row, None, [panel.chosen, panel.message], **QUIET)
     chosen.then(**look).then(None, js=SHOW_DETAIL, api_visibility="private")
@@ -93,11 +108,11 @@ def _chosen_row(event: gr.EventData):
 
 
 def linked_run(runs: Path, request: gr.Request):
-    """The tab and the run that the page's address names, as ?run=NAME."""
+    """The tab and the run that the page's address names, as ?run=NAME; another tab that it names too stays open."""
     name = request.query_params.get("run", "")
     if not name:
         return gr.skip(), gr.skip()
-    return gr.Tabs(selected="runs"), name
+    return (gr.Tabs(selected="runs") if not request.query_params.get("tab") else gr.skip()), name
 
 
 def act(action, runs: Path, name: str | None) -> str:
@@ -121,6 +136,8 @@ def look(panel: RunsPanel, runs: Path, chosen: str | None, past: int, seen: tupl
         panel.seen: (rows, detail),
         panel.timer: gr.Timer(active=bool(found.running or found.waiting)),
     }
+    if not found.all and seen is None:
+        given[panel.form] = gr.Accordion(open=True)
     if seen is None or seen[0] != rows:
         given[panel.rows] = rows
     if seen is None or seen[1] != detail:
@@ -136,7 +153,7 @@ def _first(found: RunList, runs: Path) -> str | None:
 def _shown_run(panel: RunsPanel, runs: Path, chosen: str | None) -> tuple[str, dict]:
     hidden = {panel.stop: gr.update(visible=False), panel.resume: gr.update(visible=False)}
     if not chosen:
-        return "", hidden
+        return EMPTY, hidden
     try:
         job = jobs.find(named_run(runs, chosen))
     except WorkbenchError as error:

@@ -25,7 +25,9 @@ LOG_LINES = 14
 CHOOSE_SCRIPT = """
 element.addEventListener('click', (event) => {
   const row = event.target.closest('button[data-run]');
-  if (row) trigger('click', {run: row.dataset.run});
+  if (!row) return;
+  window.vjAddress?.('run', row.dataset.run);
+  trigger('click', {run: row.dataset.run});
 });
 """
 
@@ -35,7 +37,7 @@ EMPTY = """<section class="vj-empty" aria-label="What stands here">
 stop it, and go on with it: what it has is never asked again.</p>
 <ul>
 <li><span aria-hidden="true">1</span><div><b>Start something</b>
-<p class="vj-sub">A table to judge, below. A sweep in Sensitivity, an audit in Meta-eval, a run in Bootstrap, a training in
+<p class="vj-sub">A table to judge, with the form. A sweep in Sensitivity, an audit in Meta-eval, a run in Bootstrap, a training in
 Train. Or on the command line:</p>
 <pre class="vj-raw" tabindex="0">python -m workbench runs start -- python -m workbench judge --items answers.csv</pre></div></li>
 <li><span aria-hidden="true">2</span><div><b>One at a time</b>
@@ -46,9 +48,9 @@ Train. Or on the command line:</p>
 
 
 def runs_list(runs: RunList, root: Path, chosen: str | None) -> str:
-    """The runs as rows to choose from; a sentence of what to do where there are none."""
+    """The runs as rows to choose from; "" where there are none."""
     if not runs.all:
-        return EMPTY
+        return ""
     places = turns.limits().places
     at_once = "one runs at a time" if places == 1 else f"{places} run at a time"
     parts = [("Running", runs.running), (f"Waiting: {at_once}", runs.waiting), ("Past", runs.past)]

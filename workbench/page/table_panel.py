@@ -31,6 +31,7 @@ class TablePanel(NamedTuple):
     command: gr.HTML
     message: gr.HTML
     start: gr.Button
+    form: gr.Accordion
     runs: Path
 
     @property
@@ -46,7 +47,9 @@ def read_table_form(*values: Any) -> TableForm:
 
 def table_panel(runs: Path) -> TablePanel:
     """Lay out the form in the Blocks at hand."""
-    with gr.Accordion("Judge a table of items", open=False, elem_id="vj-table", elem_classes="vj-panel vj-table-form"):
+    with gr.Accordion(
+        "Judge a table of items", open=False, elem_id="vj-table", elem_classes="vj-panel vj-table-form"
+    ) as form:
         gr.HTML('<p class="vj-sub">A row each: a video, an instruction, a response or several. Columns are found by their '
                 "usual names; rows that cannot be judged are listed and do not stop the rest.</p>")  # fmt: skip
         upload = gr.File(label="Table", file_types=list(ENDINGS), height=110, elem_id="vj-table-file")
@@ -66,7 +69,7 @@ def table_panel(runs: Path) -> TablePanel:
         command = gr.HTML(_command(TableForm(), runs), js_on_load=COPY_SCRIPT, elem_id="vj-table-command")
         message = gr.HTML(elem_id="vj-table-message")
         start = gr.Button("Start the run", variant="primary", elem_id="vj-table-start")
-    return TablePanel(upload, path, videos, judge, mode, text_only, limit, name, command, message, start, runs)
+    return TablePanel(upload, path, videos, judge, mode, text_only, limit, name, command, message, start, form, runs)
 
 
 def _command(form: TableForm, runs: Path) -> str:

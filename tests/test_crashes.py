@@ -1,0 +1,222 @@
+"""kill -9 at any moment, a full disk, a torn last line: a run that goes on comes to what an undisturbed one comes to.
+
+The default suite kills a few scripted runs; `-m slow` kills them at 60 moments, and the embedded judge at five of every
+kind of job. The seed of the moments is CRASH_SEED, or one that the test prints.
+"""
+
+import errno
+import json
+import os
+import random
+import resource
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.crashing import ROOT, begin, final_judgments, finish, items_of, kill_somewhere, size_of, tear
+from workbench.jobs import find
+from workbench.store import Run
+
+SCRIPT = """
+rules:
+  - where: {instruction: number 7}
+    fail: out of memory
+  - contains: answer 3
+    reply: I cannot say.
+    delay_seconds: 0.004
+  - reply: <thinking>It is as stated, and more is said than needs to be said about it here.</thinking><score>4</score>
+    probs: {"1": 0.1, "2": 0.1, "3": 0.1, "4": 0.6, "5": 0.1}
+    delay_seconds: 0.004
+"""
+SEED = int(os.environ.get("CRASH_SEED", time.time_ns() % 2**31))
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory):
+    """A table of 120 items, and the words of the command that judges it."""
+    folder = tmp_path_factory.mktemp("table")
+    (folder / "judge.yaml").write_text(SCRIPT)
+    rows = "".join(f"What is number {number}?,answer {number % 10}\n" for number in range(120))
+    (folder / "items.csv").write_text("instruction,response\n" + rows)
+    return ["-m", "workbench", "judge", "--items", str(folder / "items.csv"),
+            "--judge", f"scripted:{folder / 'judge.yaml'}", "--no-video"]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def undisturbed(table, tmp_path_factory):
+    """What a run that nobody disturbs comes to, and how many seconds it takes."""
+    folder, started = tmp_path_factory.mktemp("undisturbed") / "run", time.monotonic()
+    finish([*table, "--out", str(folder)])
+    found = final_judgments(folder)
+    assert len(found) == 120 and {one["status"] for one in found.values()} == {"scored", "unparsed", "failed"}
+    return folder, time.monotonic() - started
+
+
+def killed_until_done(words, folder, file, seconds, seed, most=12):
+    """Kill a command again and again at random moments, then let it finish. Gives how often it was killed."""
+    chance, kills = random.Random(seed), 0
+    print(f"CRASH_SEED={seed}")
+    for _ in range(most):
+        if not kill_somewhere(words, file, seconds, chance):
+            break
+        kills += 1
+        assert find(folder).state == "failed" or not (folder / "run.json").exists()
+    finish(words)
+    return kills
+
+
+def test_a_run_that_was_killed_comes_to_the_same(table, undisturbed, tmp_path):
+    whole, seconds = undisturbed
+    words = [*table, "--out", str(tmp_path / "run")]
+    kills = killed_until_done(words, tmp_path / "run", tmp_path / "run" / "judgments.jsonl", seconds, SEED, most=3)
+    assert kills and final_judgments(tmp_path / "run") == final_judgments(whole)
+    assert items_of(tmp_path / "run") == items_of(whole)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_sixty_kills_lose_double_and_change_nothing(table, undisturbed, tmp_path):
+    whole, seconds = undisturbed
+    kills = number = 0
+    while kills < 60:
+        folder = tmp_path / str(number)
+        file = folder / random.Random(number).choice(["judgments.jsonl", "judgments.jsonl", "items.jsonl"])
+        kills += killed_until_done([*table, "--out", str(folder)], folder, file, seconds, SEED + number)
+        assert final_judgments(folder) == final_judgments(whole) and items_of(folder) == items_of(whole)
+        number += 1
+    print(f"{kills} kills of {number} runs")
+
+
+def test_torn_files_are_made_whole(undisturbed, table, tmp_path):
+    """Power is cut while they are written."""
+    whole, _ = undisturbed
+    folder = Path(shutil.copytree(whole, tmp_path / "run"))
+    for name in ("judgments.jsonl", "items.jsonl", "rejected.jsonl", "status.json", "summary.json", "writer.json"):
+        (folder / name).touch()
+        tear(folder / name, random.Random(SEED))
+    (folder / "status.99999.tmp").write_text("{")
+    finish([*table, "--out", str(folder)])
+    assert final_judgments(folder) == final_judgments(whole) and items_of(folder) == items_of(whole)
+
+
+# -- a full disk
+
+
+def small_files():
+    """No file may grow beyond some kilobytes: a write that does is cut in its middle and fails."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, resource.RLIM_INFINITY))
+
+
+def test_a_disk_that_is_full_ends_a_run_in_one_line_and_it_goes_on_once_there_is_room(table, undisturbed, tmp_path):
+    whole, _ = undisturbed
+    assert size_of(whole / "judgments.jsonl") > 40_000
+    words = [*table, "--out", str(tmp_path / "run")]
+    process = begin(words, small_files)
+    said = process.communicate(timeout=120)[1]
+    assert process.returncode == 2 and os.strerror(errno.EFBIG) in said and "Traceback" not in said
+    assert "Correct that and try again" in said
+    assert find(tmp_path / "run").state == "failed"
+    assert 0 < len(Run.open(tmp_path / "run").judgments()) < 120
+    finish(words)
+    assert final_judgments(tmp_path / "run") == final_judgments(whole)
+
+
+FULL = """
+import os, subprocess, sys
+folder, *words = sys.argv[1:]
+if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=96k", "tmpfs", folder]).returncode:
+    sys.exit(77)
+first = subprocess.run([sys.executable, *words], capture_output=True, text=True)
+print(first.returncode, first.stderr.strip().splitlines()[-1])
+left = os.listdir(folder + "/run")
+subprocess.run(["mount", "-o", "remount,size=8m", folder], check=True)
+second = subprocess.run([sys.executable, *words], capture_output=True, text=True)
+print(second.returncode, second.stderr.strip().splitlines()[-1])
+subprocess.run(["cp", "-r", folder + "/run", folder + "-kept"], check=True)
+"""
+
+
+@pytest.mark.slow
+def test_a_file_system_without_space(table, undisturbed, tmp_path):
+    """A real one, in a mount namespace of its own; skips where that may not be made."""
+    whole, _ = undisturbed
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    words = [*table, "--out", str(disk / "run")]
+    done = subprocess.run(["unshare", "-rm", sys.executable, "-c", FULL, str(disk), *words], cwd=ROOT,
+                          env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True)  # fmt: skip
+    if done.returncode and not done.stdout:
+        pytest.skip(f"no mount namespaces here: {done.stderr.strip()[-200:]}")
+    first, second = done.stdout.splitlines()
+    assert first.startswith("2 error:") and os.strerror(errno.ENOSPC) in first
+    assert second[0] in "01"
+    assert final_judgments(tmp_path / "disk-kept") == final_judgments(whole)
+
+
+# -- every kind of job, with the judge that ships
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    """A few short scenes, as a run folder and as seeds."""
+    from bootstrap.__main__ import main
+
+    folder = tmp_path_factory.mktemp("world") / "world"
+    assert main(["world", f"--out={folder}", "--scenes=4", "--split=train", "--setting=core", "--objects-max=1",
+                 "--seconds-min=1", "--seconds-max=1.5"]) == 0  # fmt: skip
+    return folder
+
+
+@pytest.fixture(scope="module")
+def answers(world, tmp_path_factory):
+    """A table of the world's items."""
+    rows = [json.loads(line) for line in (world / "items.jsonl").read_text().splitlines()]
+    path = tmp_path_factory.mktemp("answers") / "answers.jsonl"
+    given = [{"video": str(world / row["video"]["path"]), "instruction": row["instruction"], "response": row["responses"][0]}
+             for row in rows if len(row["responses"]) == 1][:16]  # fmt: skip
+    path.write_text("".join(json.dumps(row) + "\n" for row in given))
+    return path
+
+
+def commands(kind, world, answers):
+    return {
+        "judging": ["-m", "workbench", "judge", "--items", str(answers)],
+        "sweep": ["-m", "analysis", "sweep", str(answers), "--temperatures", "0,0.5", "--frames", "4", "--samples", "2",
+                  "--limit", "6"],
+        "audit": ["-m", "analysis", "audit", str(world), "--items", "4", "--only", "looking,padding"],
+        "bootstrap": ["-m", "bootstrap", "run", "--seeds", str(world), "--generator", "world:miss=0.2", "--evaluator",
+                      "embedded", "--rounds", "1", "--limit", "4"],
+    }[kind]  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize("kind", ["judging", "sweep", "audit", "bootstrap"])
+def test_five_kills_of_every_kind_of_job_with_the_embedded_judge(kind, world, answers, tmp_path):
+    words, started = commands(kind, world, answers), time.monotonic()
+    finish([*words, "--out", str(tmp_path / "whole")])
+    seconds = time.monotonic() - started
+    folder, kills, chance = tmp_path / "run", 0, random.Random(SEED)
+    print(f"CRASH_SEED={SEED}")
+    while kills < 5:
+        if not kill_somewhere([*words, "--out", str(folder)], folder / "judgments.jsonl", seconds, chance):
+            shutil.rmtree(folder)  # it was done before: another run to kill
+            continue
+        kills += 1
+    finish([*words, "--out", str(folder)])
+    assert same(final_judgments(folder), final_judgments(tmp_path / "whole"))
+    assert items_of(folder) == items_of(tmp_path / "whole")
+
+
+def same(one, other):
+    """Equal in every word; probabilities, which sum in another order beside other requests, up to rounding in fp32."""
+    assert one.keys() == other.keys()
+    for key, judgment in one.items():
+        expected = dict(other[key])
+        assert judgment.pop("probs", None) == pytest.approx(expected.pop("probs", None), abs=1e-5)
+        assert judgment == expected
+    return True
