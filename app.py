@@ -19,12 +19,14 @@ from workbench import runs_tab
 from workbench import tab as judge_tab
 from workbench.door import answer
 from workbench.jobs import have_jobs, start_what_waited
-from workbench.page.accelerator_strip import accelerator_line
 from workbench.page import zero_gpu
+from workbench.page.accelerator_strip import accelerator_line
 from workbench.page.head import head_notes
+from workbench.page.links import wire_tabs
 from workbench.page.resident import ResidentJudge
 from workbench.page.server import Users, ownership_note, serve, users_of
 from workbench.page.theme import launch_look
+from workbench.page.tour import tour_panel, wire_tour
 from workbench.permissions import is_demo
 from workbench.redaction import guard_output
 
@@ -38,8 +40,11 @@ def build(runs: Path, users: Users = "one") -> gr.Blocks:
     resident = ResidentJudge()  # one for all tabs
     with gr.Blocks(title=TITLE, analytics_enabled=False) as page:
         add_endpoints(resident, runs)  # before events of the tabs, whose functions have the same names
-        gr.HTML(HEADER + ownership_note(users))
+        with gr.Row(elem_classes="vj-top"):
+            gr.HTML(HEADER + ownership_note(users))
+            tour_again = gr.Button("Tour", size="sm", elem_classes="vj-quiet", elem_id="vj-tour-again")
         head_notes(runs)
+        tour = tour_panel()
         if have_jobs():
             accelerator_line(page)
         with gr.Tabs() as tabs:
@@ -59,6 +64,8 @@ def build(runs: Path, users: Users = "one") -> gr.Blocks:
             if have_jobs():
                 with gr.Tab("Runs", id="runs") as tab:
                     runs_tab.build(runs, tab, tabs, page)
+        wire_tour(tour, tabs, tour_again)
+        wire_tabs(tabs)
     return page
 
 
@@ -86,8 +93,8 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _serve(options: argparse.Namespace) -> int:
-    zero_gpu.prepare()
     start_what_waited(options.runs)  # while nobody is asking: each keeps its owner
+    zero_gpu.prepare()
     users = users_of(options.host, options.users)
     address = {"server_name": options.host, "server_port": options.port}
     page, look = build(options.runs, users), {"footer_links": ["api"], **launch_look()}

@@ -13,11 +13,11 @@ import plotly.graph_objects as go
 from analysis.agreement import RatingErrors
 from analysis.estimate import Estimate
 from analysis.matching import Matched
-from workbench.page.figures import empty_figure, template
+from workbench.page.figures import SHARE_SCALE, empty_figure, template
 from workbench.page.ratings import ink_on, rating_colour
 
 Best = Literal["high", "low", "zero"]
-INK, MARK, SHADE = "#2567b3", "#d5822a", "#f3f5f9"
+INK, MARK = "#2567b3", "#d5822a"
 OVER, UNDER = "#a8430a", "#2567b3"
 ROW_HEIGHT, CELL_HEIGHT, ROOM = 62, 40, 96  # pixels
 LONGEST = 38  # characters of a judge's name in a figure; hovering tells all of it
@@ -176,7 +176,7 @@ def confusion_figure(info: ConfusionInfo) -> go.Figure:
         return empty_figure("The ratings are no levels that could be counted.")
     figure = go.Figure(
         go.Heatmap(z=info.shares, x=[str(level) for level in info.given], y=[f"gold {level}" for level in info.gold],
-                   text=info.counts, texttemplate="%{text}", zmin=0, zmax=1, colorscale=[[0, SHADE], [1, INK]],
+                   text=info.counts, texttemplate="%{text}", zmin=0, zmax=1, colorscale=SHARE_SCALE,
                    showscale=False, xgap=2, ygap=2, hovertemplate="%{y}, given %{x}: %{text}, %{z:.0%}<extra></extra>")
     )  # fmt: skip
     figure.update_yaxes(autorange="reversed", automargin=True)
@@ -244,5 +244,4 @@ def laid_out(figure: go.Figure, inside: float, title: str, legend: bool = False)
                          margin_t=top, showlegend=legend)  # fmt: skip
     if legend:
         figure.update_layout(legend={"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0, "traceorder": "normal"})
-    return figure.update_layout(title={"text": escape(title), "font_size": 14, "y": 1, "yanchor": "top", "pad_t": 10,
-                                       "x": 0, "xanchor": "left", "pad_l": 12})  # fmt: skip
+    return figure.update_layout(title_text=escape(title))

@@ -8,10 +8,9 @@ import plotly.graph_objects as go
 
 from analysis.calibrate import Confidence
 from analysis.figures import INK, MARK, bounds, laid_out, shortened
-from workbench.page.figures import empty_figure
+from workbench.page.figures import SERIES_COLOURS, empty_figure
 
 # Okabe and Ito's colours, told apart with any colour vision; dashes and marks tell them apart without colour.
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 SIDE = 300  # pixels
 
@@ -101,7 +100,7 @@ def risk_figure(info: RiskInfo) -> go.Figure:
         return empty_figure("No judge tells probabilities.")
     figure = go.Figure()
     for place, curve in enumerate(info.curves):
-        line = {"color": COLOURS[place % len(COLOURS)], "dash": DASHES[place % len(DASHES)], "width": 2.5}
+        line = {"color": SERIES_COLOURS[place % len(SERIES_COLOURS)], "dash": DASHES[place % len(DASHES)], "width": 2.5}
         figure.add_scatter(x=curve.coverage, y=curve.risk, name=f"{escape(shortened(curve.label))}: {escape(curve.told)}",
                            mode="lines+markers" if len(curve.risk) < 3 else "lines", line=line,
                            hovertemplate="kept %{x:.0%}: wrong %{y:.1%}<extra></extra>")  # fmt: skip

@@ -6,9 +6,9 @@ from typing import NamedTuple
 import plotly.graph_objects as go
 
 from analysis.figures import bounds, laid_out, shortened
-from analysis.figures_confidence import COLOURS, DASHES
+from analysis.figures_confidence import DASHES
 from analysis.scaling import ScalePoint
-from workbench.page.figures import empty_figure
+from workbench.page.figures import SERIES_COLOURS, empty_figure
 
 HEIGHT, LEGEND_ROW = 260, 24  # pixels
 APART = 0.06  # samples by which the whiskers of two lines are moved aside
@@ -49,7 +49,7 @@ def scaling_figure(info: ScalingInfo) -> go.Figure:
     for place, line in enumerate(info.lines):
         aside = (place - (len(info.lines) - 1) / 2) * APART
         values, lows, highs = zip(*line.values, strict=True)
-        colour = COLOURS[place % len(COLOURS)]
+        colour = SERIES_COLOURS[place % len(SERIES_COLOURS)]
         figure.add_scatter(x=[k + aside for k in line.samples], y=values, name=line.way, mode="lines+markers",
                            line={"color": colour, "dash": DASHES[place % len(DASHES)], "width": 2}, marker_size=7,
                            error_y={"type": "data", "symmetric": False, "color": colour, "width": 3, "thickness": 1.2,

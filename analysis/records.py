@@ -13,6 +13,9 @@ from workbench.judge import PairOutcome
 from workbench.schema import Item, Judgment, Kind, Status, content_id
 from workbench.store import Run, read_lines
 
+# Settings that say which request it was, and not how the judge was set: orders, and the places of a bootstrap run.
+OF_ONE_REQUEST = ("order", "seed", "target", "round", "position")
+
 
 class ItemFacts(NamedTuple):
     """What an item is about. `video` is what intervals draw: the video's hash, else its name in the tag "video", else the question.
@@ -79,7 +82,7 @@ def records_of(items: Mapping[str, ItemFacts], judgments: Iterable[Judgment]) ->
     known: list[Column] = []
     last: dict[tuple, Verdict] = {}
     for judgment in judgments:
-        settings = {name: value for name, value in judgment.settings.items() if name != "order"}
+        settings = {name: value for name, value in judgment.settings.items() if name not in OF_ONE_REQUEST}
         mark = json.dumps([judgment.judge, judgment.prompt, settings], sort_keys=True)
         if mark not in columns:
             columns[mark] = len(known)

@@ -7,9 +7,8 @@ import plotly.graph_objects as go
 
 from analysis.estimate import Estimate
 from analysis.sweep_cells import FIGURES, CellFigures, SweepResult
-from workbench.page.figures import empty_figure, template
+from workbench.page.figures import SERIES_COLOURS, SHARE_SCALE, empty_figure, template
 
-COLOURS = ("#1b8a7e", "#c07a12", "#4a92d0", "#8f67c4", "#c2574a", "#7a828f")  # seen on light and dark alike
 DASHES = ("solid", "dash", "dot", "dashdot")
 CURVE_HEIGHT, ROW_HEIGHT, ROOM = 310, 46, 118  # pixels
 LOWER_IS_BETTER = ("mae", "spread", "invalid", "order_flips")
@@ -22,7 +21,6 @@ WORDS = {
     "invalid": "invalid share",
     "order_flips": "order-flip rate",
 }
-SCALE = [[0, "#eaf4f2"], [1, "#0f766e"]]
 
 
 class Point(NamedTuple):
@@ -160,7 +158,7 @@ def curve_figure(info: CurveInfo) -> go.Figure:
         return empty_figure(f"Nothing to draw: {info.missing}." if info.missing else "No verdict yet.")
     figure = go.Figure()
     for number, (judge, points) in enumerate(info.curves.items()):
-        colour, dash = COLOURS[number % len(COLOURS)], DASHES[number // len(COLOURS) % len(DASHES)]
+        colour, dash = SERIES_COLOURS[number % len(SERIES_COLOURS)], DASHES[number // len(SERIES_COLOURS) % len(DASHES)]
         _add_band(figure, points, colour)
         figure.add_scatter(
             x=[p.x for p in points], y=[p.value for p in points], name=judge, mode="lines+markers",
@@ -218,7 +216,7 @@ def map_figure(info: MapInfo) -> go.Figure:
         go.Heatmap(
             z=info.values, x=info.temperatures, y=info.frames, text=texts, texttemplate="%{text}",
             customdata=info.cells, hovertext=info.hovers, hovertemplate="%{hovertext}<extra></extra>",
-            colorscale=SCALE, reversescale=info.lower_is_better, showscale=False, xgap=2, ygap=2, hoverongaps=True,
+            colorscale=SHARE_SCALE, reversescale=info.lower_is_better, showscale=False, xgap=2, ygap=2, hoverongaps=True,
         )
     )  # fmt: skip
     for y, (values, texts) in enumerate(zip(info.values, info.texts, strict=True)):
@@ -235,4 +233,4 @@ def map_figure(info: MapInfo) -> go.Figure:
 def _laid_out(figure: go.Figure, title: str, height: int) -> go.Figure:
     words = _plain(title).replace(" by ", "<br>by ", 1).replace(": ", ":<br>", 1)  # a phone is narrow
     figure.update_layout(template=template(), height=height, dragmode=False, margin_t=56)
-    return figure.update_layout(title={"text": words, "font_size": 14, "y": 1, "yanchor": "top", "pad_t": 10})
+    return figure.update_layout(title_text=words)

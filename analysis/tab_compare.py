@@ -18,14 +18,15 @@ from analysis.tab_compare_panels import Live, OverRuns, live_panel, runs_panel
 from analysis.tab_sections import cleared, filled
 from analysis.votes import Ballot, ballot_of, draw_two, keep_vote, leaders, leaders_section
 from workbench.errors import WorkbenchError
-from workbench.page.form_panel import read_form
+from workbench.page.examples import Example, load_examples
+from workbench.page.form_panel import FormPanel, read_form, with_example
 from workbench.page.resident import ResidentJudge
 from workbench.page.show import error_note, note, working
 from workbench.page.stages import Finished, stages_of
 from workbench.page.stop_requests import StopRequests
 from workbench.page.verbatim import verbatim_command
 from workbench.page.verdict import Stopped
-from workbench.tab import ONE_AT_A_TIME, wire_responses, wire_video
+from workbench.tab import ONE_AT_A_TIME, filled_by_example, wire_responses, wire_video
 
 # On a narrow screen the verdicts stand below the form.
 SHOW_SIDES = """() => {
@@ -130,10 +131,17 @@ class Comparing(NamedTuple):
                 self.live.working: gr.update(visible=False)}  # fmt: skip
 
 
+def with_reference(form: FormPanel, example: Example) -> dict:
+    """An example with its reference, which metrics need."""
+    return {**with_example(form, example), form.reference: example.reference}
+
+
 def _wire_live(comparing: Comparing, tab: gr.Tab) -> None:
     live = comparing.live
     shown = [live.sides, live.empty, live.voting, live.told, live.ballot]
     table = [part for place in live.leaders.values() for part in place.parts]
+    for pill, example in zip(live.examples, load_examples(), strict=True):
+        pill.click(partial(with_reference, live.form, example), None, filled_by_example(live.form), **QUIET)
     live.blind.change(lambda blind: gr.update(visible=blind), live.blind, live.who, **QUIET)
     begun = live.start.click(comparing.begin, live.inputs, [live.message, live.working, live.start, live.stop], **QUIET)
     judged = begun.then(comparing.compare, live.inputs, [live.message, live.working, *shown], show_progress="hidden",
@@ -146,12 +154,6 @@ def _wire_live(comparing: Comparing, tab: gr.Tab) -> None:
         button.click(partial(comparing.vote, name), [live.ballot, live.who], [*shown, *table], show_progress="minimal",
                      api_visibility="private")  # fmt: skip
     tab.select(comparing.leading, None, [live.told, *table], **QUIET)
-    live.sides.click(seek, None, live.form.player, **QUIET)
-
-
-def seek(event: gr.EventData):
-    """Send the player to a frame's second."""
-    return gr.Video(playback_position=event.seconds)
 
 
 # -- over runs

@@ -8,8 +8,8 @@ import gradio as gr
 from analysis.tab_sections import Place, section_places
 from analysis.tab_texts import NO_COMPARISON, WHAT_COMPARE_IS
 from workbench.backends import list_backends
+from workbench.page.examples import load_examples
 from workbench.page.form_panel import FormPanel, form_panel
-from workbench.page.frame_strip import SEEK_SCRIPT
 from workbench.page.verbatim import COPY_SCRIPT
 
 FIRST_JUDGES = ["embedded", "metric:rouge_l"]
@@ -20,6 +20,7 @@ class Live(NamedTuple):
     """Judging live. `ballot` keeps what is voted on, None while there is nothing to vote on."""
 
     form: FormPanel
+    examples: tuple[gr.Button, ...]
     judges: gr.Dropdown
     blind: gr.Checkbox
     who: gr.Textbox
@@ -57,6 +58,9 @@ def live_panel() -> Live:
     with gr.Row(equal_height=False):
         with gr.Column(scale=4, min_width=300, elem_classes="vj-panel"):
             gr.HTML(WHAT_COMPARE_IS)
+            with gr.Row(elem_classes="vj-examples", visible=bool(load_examples())):
+                gr.HTML('<span class="vj-sub">Start from an example</span>')
+                examples = tuple(gr.Button(example.title, size="sm") for example in load_examples())
             judges = gr.Dropdown([row.spec for row in list_backends() if row.named], value=FIRST_JUDGES, label="Judges",
                                  multiselect=True, allow_custom_value=True, elem_id="vj-cmp-judges",
                                  info="Two to six. Also a folder, hf:owner/name, +adapter if wanted, human:NAME. One is in memory "
@@ -76,12 +80,12 @@ def live_panel() -> Live:
         with gr.Column(scale=7, min_width=300):
             empty = gr.HTML(NO_COMPARISON, elem_id="vj-cmp-empty")
             working = gr.HTML(visible=False, elem_classes="vj-working")
-            sides = gr.HTML(elem_id="vj-cmp-sides", js_on_load=SEEK_SCRIPT + COPY_SCRIPT)
+            sides = gr.HTML(elem_id="vj-cmp-sides", js_on_load=COPY_SCRIPT)
             with gr.Row(visible=False, elem_classes="vj-paging", elem_id="vj-cmp-voting") as voting:
                 votes = tuple(gr.Button(words, size="sm", elem_id=f"vj-cmp-{name}") for name, words in VOTES.items())
             told = gr.HTML(elem_id="vj-cmp-told")
             leaders = section_places({"votes": 1}, "vj-cmp")
-    return Live(form, judges, blind, who, message, start, stop, empty, working, sides, voting, votes, told, leaders,
+    return Live(form, examples, judges, blind, who, message, start, stop, empty, working, sides, voting, votes, told, leaders,
                 gr.State(None))  # fmt: skip
 
 

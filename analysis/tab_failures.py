@@ -13,7 +13,7 @@ from analysis.explorer import Place, export_now, folders_of, load_cases, neighbo
 from analysis.labelling import LABELS, keep_label, labelled_by, make_label, shown_order
 from workbench.errors import VideoError, WorkbenchError
 from workbench.owners import own_name
-from workbench.page.frame_strip import SEEK_SCRIPT, frame_strip
+from workbench.page.frame_strip import frame_strip
 from workbench.page.show import error_note, note
 from workbench.page.upload import UPLOAD_LIMITS, copy_to_show
 from workbench.page.verbatim import COPY_SCRIPT, verbatim_command
@@ -101,7 +101,7 @@ def explorer_panel() -> Explorer:
     with gr.Row(equal_height=False):
         with gr.Column(scale=5, min_width=300, elem_classes="vj-panel vj-side"):
             player = gr.Video(label="Video", interactive=False, height=280, buttons=[], visible=False)
-            clip_note, frames = gr.HTML(), gr.HTML(js_on_load=SEEK_SCRIPT)
+            clip_note, frames = gr.HTML(), gr.HTML()
             blind = gr.Checkbox(True, label="Blind", info=BLIND_HELP, elem_id="vj-case-blind")
             who = gr.Textbox(
                 label="Your name", max_lines=1, placeholder="labels are kept as human:NAME", elem_id="vj-case-who"
@@ -164,7 +164,6 @@ def wire_explorer(panel: Explorer, chosen: gr.Dropdown, gold: gr.Dropdown, runs:
     saved.then(lambda *values: {part: update for part, update in show(0, *values).items() if part is not panel.note},
                asked, without_note, **QUIET)  # fmt: skip
     _wire_export(panel, chosen, gold, runs)
-    panel.frames.click(seek, None, panel.player, **QUIET)
 
 
 def _wire_label(panel: Explorer, chosen: gr.Dropdown, runs: Path) -> gr.events.Dependency:
@@ -204,11 +203,6 @@ def _wire_export(panel: Explorer, chosen: gr.Dropdown, gold: gr.Dropdown, runs: 
 
     panel.export.click(export, [chosen, gold, panel.blind, panel.who, *panel.filters], [panel.exported, panel.archive],
                        show_progress="minimal", api_visibility="private")  # fmt: skip
-
-
-def seek(event: gr.EventData):
-    """Send the player to a frame's second."""
-    return gr.Video(playback_position=event.seconds)
 
 
 def emptied(panel: Explorer) -> dict:

@@ -9,7 +9,7 @@ from bootstrap.acceptance import Matrix, Stage, Yield
 from bootstrap.chats import TARGETS
 from bootstrap.gold_distance import Distance
 from bootstrap.leaks import Probe
-from workbench.page.figures import empty_figure, template
+from workbench.page.figures import SHARE_SCALE, empty_figure, template
 from workbench.page.ratings import rating_colour
 
 ROW_HEIGHT, ROOM = 38, 90  # pixels
@@ -153,7 +153,7 @@ def matrix_figure(info: MatrixInfo) -> go.Figure:
             texttemplate="%{text}",
             zmin=0,
             zmax=1,
-            colorscale=[[0, "#f3f5f9"], [1, ACCEPTED]],
+            colorscale=SHARE_SCALE,
             showscale=False,
             xgap=2,
             ygap=2,
@@ -189,4 +189,4 @@ def _laid_out(figure: go.Figure, rows: int, title: str) -> go.Figure:
     figure.update_yaxes(automargin=True)
     figure.update_xaxes(title_standoff=4, title_font_size=12, automargin=True)
     figure.update_layout(template=template(), height=2 * ROOM + rows * ROW_HEIGHT, dragmode=False, margin_b=ROOM * 0.7)
-    return figure.update_layout(title={"text": title, "font_size": 14, "y": 1, "yanchor": "top", "pad_t": 12})
+    return figure.update_layout(title_text=title)

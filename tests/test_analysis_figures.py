@@ -19,7 +19,6 @@ from analysis.figures import (
     spread_info,
 )
 from analysis.figures_confidence import (
-    COLOURS,
     DASHES,
     reliability_figure,
     reliability_info,
@@ -30,7 +29,7 @@ from analysis.figures_scaling import scaling_figure, scaling_info
 from analysis.matching import Coverage, Matched
 from analysis.records import item_facts, records_of
 from analysis.scaling import ScalePoint
-from workbench.page.figures import template
+from workbench.page.figures import SERIES_COLOURS, template
 from workbench.schema import Item, Judgment, Video
 
 EVIL = "<img src=x onerror=alert(1)></script>"
@@ -138,7 +137,7 @@ def test_reliability_and_risk_are_what_calibrate_found():
 
 
 def test_curves_differ_in_more_than_colour():
-    assert len(set(COLOURS)) == len(set(DASHES)) == len(COLOURS) == len(DASHES)
+    assert len(set(SERIES_COLOURS)) == len(set(DASHES)) == len(SERIES_COLOURS) == len(DASHES)
 
 
 @pytest.mark.parametrize("figure", [

@@ -7,13 +7,13 @@ from typing import Any, NamedTuple
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from workbench.page.figures import TITLE_HEIGHT, empty_figure, template
+from workbench.page.figures import SERIES_COLOURS, TITLE_HEIGHT, empty_figure, template
 
 MOST_POINTS = 400  # of a curve; longer ones are drawn as means over as many stretches
 HEIGHT, BETWEEN = 190, 74  # pixels of a panel, and of title and axis between two
 NOT_CURVES = ("step", "seconds", "stage")
 VALIDATION = "validation_"
-TRAIN_COLOUR, VALIDATION_COLOUR = "#1b8a7e", "#c07a12"
+TRAIN_COLOUR, VALIDATION_COLOUR = SERIES_COLOURS[:2]
 
 
 class Curve(NamedTuple):

@@ -1,5 +1,6 @@
 """The Judge tab: a form on the left, the verdict on the right. It only lays out, calls and shows."""
 
+import random
 from functools import partial
 from html import escape
 from pathlib import Path
@@ -16,6 +17,7 @@ from workbench.page.examples import EXAMPLES_FOLDER, load_examples
 from workbench.page.form import missing_inputs, missing_sentence
 from workbench.page.form_panel import FormPanel, read_form
 from workbench.page.known_judge import refusal
+from workbench.page.links import wire_verdict
 from workbench.page.resident import ResidentJudge
 from workbench.page.result_panel import ResultPanel
 from workbench.page.stages import Finished, stages_of
@@ -27,6 +29,7 @@ ONE_AT_A_TIME = {"concurrency_id": "judge", "concurrency_limit": 1}
 # On a narrow screen the verdict stands below the form.
 SHOW_RESULT = """() => {
   const result = document.querySelector('#vj-result');
+  window.vjShownVerdict();
   if (result && result.getBoundingClientRect().top > innerHeight * 0.8) result.scrollIntoView({behavior: 'smooth'});
 }"""
 QUIET = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
@@ -60,15 +63,18 @@ def build(runs: Path, resident: ResidentJudge) -> FormPanel:
     wire_video(form)
     _wire_examples(form, pills)
     _wire_verdict(judging)
-    _wire_result(form, result)
+    _wire_result(result)
+    wire_verdict(form, result, message, runs)
     gr.api(judge_endpoint(judging.resident, runs), api_name="judge", **ONE_AT_A_TIME)
     return form
 
 
 def _example_pills() -> list[gr.Button]:
+    """A button for each example, and one for any of them."""
+    titles = [example.title for example in load_examples()]
     with gr.Row(elem_classes="vj-examples", visible=bool(load_examples())):
         gr.HTML('<span class="vj-sub">Start from an example</span>')
-        return [gr.Button(example.title, size="sm", variant="secondary") for example in load_examples()]
+        return [gr.Button(title, size="sm", variant="secondary") for title in [*titles, "A random one"]]
 
 
 def wire_responses(form: FormPanel) -> None:
@@ -105,11 +111,16 @@ def wire_video(form: FormPanel) -> None:
 
 
 def _wire_examples(form: FormPanel, pills: list[gr.Button]) -> None:
-    for pill, example in zip(pills, load_examples(), strict=True):
-        pill.click(partial(forms.with_example, form, example), None, _filled(form), **QUIET)
+    def any_other(instruction: str) -> dict:
+        others = [example for example in load_examples() if example.instruction != instruction]
+        return forms.with_example(form, random.choice(others or load_examples()))
+
+    for pill, example in zip(pills, load_examples(), strict=False):
+        pill.click(partial(forms.with_example, form, example), None, filled_by_example(form), **QUIET)
+    pills[-1].click(any_other, form.instruction, filled_by_example(form), **QUIET)
 
 
-def _filled(form: FormPanel) -> list:
+def filled_by_example(form: FormPanel) -> list:
     """What an example fills in."""
     texts = [form.instruction, form.reference, form.description, form.mode, *form.responses]
     return [form.video, form.player, form.video_note, *texts, *form.rows, *form.removes, form.count, form.add]
@@ -181,7 +192,9 @@ def _wire_verdict(judging: Judging) -> None:
     begin = {"fn": judging.begin, "inputs": inputs, "outputs": [message, result.working, start, stop], **QUIET}
     judge_after(gr.on([start.click, form.instruction.submit, *(one.submit for one in form.responses)], **begin))
     for example in load_examples()[:1]:
-        fill = result.try_example.click(partial(forms.with_example, form, example), None, _filled(form), **QUIET)
+        fill = result.try_example.click(
+            partial(forms.with_example, form, example), None, filled_by_example(form), **QUIET
+        )
         judge_after(fill.then(**begin))
     stop.click(judging.request_stop, None, stop, **QUIET)
     gr.on([component.change for component in inputs], **stale, trigger_mode="always_last")
@@ -191,10 +204,6 @@ def _stale_note(judged, *values) -> str:
     return show.stale_note(read_form(*values), judged)
 
 
-def _wire_result(form: FormPanel, result: ResultPanel) -> None:
-    def seek(event: gr.EventData):
-        return gr.Video(playback_position=event.seconds)
-
-    result.frames.click(seek, None, form.player, **QUIET)
+def _wire_result(result: ResultPanel) -> None:
     request = partial(results.with_request, result)
     result.which.change(request, [result.asked, result.which], [result.prompt, result.reply], **QUIET)

@@ -9,12 +9,11 @@ from analysis.audit.probes import AGAIN, LOOKING_CHANGES
 from analysis.audit.report import AuditReport
 from analysis.audit.variant import Probe
 from analysis.estimate import Estimate
-from workbench.page.figures import empty_figure, template
+from workbench.page.figures import SERIES_COLOURS, empty_figure, template
 
 ROW_HEIGHT, MARK_HEIGHT, TITLE_HEIGHT, AXIS_HEIGHT, LEGEND_HEIGHT = 34, 16, 44, 56, 24  # pixels
 SPREAD = 0.7  # of a row's height, taken by its judges
 LONGEST = 30  # characters of a name
-COLOURS = ("#3b6fd4", "#c2571a", "#2f8f5b", "#8a4fb5", "#b03a5b", "#6b7280")
 LIFTS: dict[str, tuple[Probe, str]] = {  # words: where the figure is; all are differences of scores
     "padding": ("verbosity", "padded_lift"),
     "the same, longer": ("verbosity", "repeated_lift"),
@@ -101,7 +100,7 @@ def marks_figure(info: Marks) -> go.Figure:
     return figure.update_layout(
         template=template(), height=row_height * len(names) + TITLE_HEIGHT + AXIS_HEIGHT + below, dragmode=False,
         showlegend=side_by_side,
-        title={"text": info.title, "font": {"size": 14}, "x": 0.02, "xanchor": "left"}, margin={"b": AXIS_HEIGHT + below},
+        title_text=info.title, margin={"b": AXIS_HEIGHT + below},
         legend={"x": 0, "xanchor": "left", "yref": "container", "y": 0, "yanchor": "bottom"},
     )  # fmt: skip
 
@@ -112,7 +111,7 @@ def audit_figures(report: AuditReport) -> list[go.Figure]:
 
 
 def _trace(judge: str, marks: Sequence[Mark], number: int, rows: Sequence[str], shift: float) -> go.Scatter:
-    colour = COLOURS[number % len(COLOURS)]
+    colour = SERIES_COLOURS[number % len(SERIES_COLOURS)]
     high = [0 if mark.high is None else mark.high - mark.value for mark in marks]
     low = [0 if mark.low is None else mark.value - mark.low for mark in marks]
     told = [f"{mark.row}: {mark.value:.2f}, n {mark.n}" + (f", {mark.left_out} left out" if mark.left_out else "")

@@ -10,7 +10,7 @@ EXAMPLES_FOLDER = Path(__file__).parents[1] / "examples"
 
 
 class Example(NamedTuple):
-    """One example, judged without a reference. `ratings` are those its responses deserve, empty when not known."""
+    """One example, judged without its reference, which metrics need. `ratings` are those its responses deserve, if known."""
 
     title: str
     video: str
@@ -18,6 +18,7 @@ class Example(NamedTuple):
     responses: tuple[str, ...]
     mode: str = "pointwise"
     ratings: tuple[float, ...] = ()
+    reference: str = ""
 
 
 @cache
@@ -32,7 +33,8 @@ def load_examples(folder: Path = EXAMPLES_FOLDER) -> tuple[Example, ...]:
 def _example(row: dict, folder: Path) -> Example:
     responses, ratings = tuple(row["responses"]), tuple(row.get("ratings") or ())
     video = str((folder / row["video"]).resolve())
-    return Example(row["title"], video, row["instruction"], responses, row.get("mode", "pointwise"), ratings)
+    return Example(row["title"], video, row["instruction"], responses, row.get("mode", "pointwise"), ratings,
+                   row.get("reference") or "")  # fmt: skip
 
 
 def shipped_path(path: str) -> str:

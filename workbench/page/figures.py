@@ -11,6 +11,9 @@ from workbench.page.ratings import choice_colour, rating_colour
 from workbench.schema import Judgment
 
 FONT = "system-ui, -apple-system, Segoe UI, Roboto, Noto Sans, Liberation Sans, sans-serif"
+# Series of a figure, told apart by lightness too, each 3:1 on light and on dark; and shares from none to all.
+SERIES_COLOURS = ("#1b8a7e", "#c07a12", "#4a92d0", "#8f67c4", "#c2574a", "#7a828f")
+SHARE_SCALE = [[0, "#f3f5f9"], [1, "#2567b3"]]
 BARS_HEIGHT, TITLE_HEIGHT, AXIS_HEIGHT = 104, 34, 48  # pixels
 
 
@@ -34,6 +37,9 @@ def template() -> go.layout.Template:
         margin={"l": 12, "r": 12, "t": TITLE_HEIGHT, "b": AXIS_HEIGHT},
         showlegend=False,
         bargap=0.25,
+        colorway=SERIES_COLOURS,
+        title={"font": {"size": 14}, "x": 0, "xanchor": "left", "y": 1, "yanchor": "top", "pad": {"l": 12, "t": 10}},
+        hoverlabel={"font": {"family": FONT, "size": 12}},
         xaxis=axis,
         yaxis=axis,
     )
@@ -85,7 +91,7 @@ def distribution_figure(info: Sequence[Distribution]) -> go.Figure:
 def _add_panel(figure: go.Figure, panel: Distribution, row: int, column: int, roomy: bool) -> None:
     percents = [f"{share:.0%}" if share >= 0.01 or share == 0 else "<1%" for share in panel.shares]
     bars = go.Bar(
-        x=list(panel.labels), y=list(panel.shares), text=percents, textposition="outside", cliponaxis=False,
+        name=panel.title, x=list(panel.labels), y=list(panel.shares), text=percents, textposition="outside", cliponaxis=False,
         marker={"color": list(panel.colours), "line": {"width": 0}}, hovertemplate="%{x}: %{y:.1%}<extra></extra>",
     )  # fmt: skip
     figure.add_trace(bars, row=row, col=column)
@@ -93,7 +99,7 @@ def _add_panel(figure: go.Figure, panel: Distribution, row: int, column: int, ro
     if panel.expected is not None:
         axis = f"rating{', higher is better' if roomy else ''}; expected {panel.expected:.1f}"
     figure.update_xaxes(type="category", title={"text": axis, "font": {"size": 12}}, row=row, col=column)
-    figure.update_yaxes(visible=False, range=[0, 1.18], row=row, col=column)
+    figure.update_yaxes(visible=False, title_text="probability", range=[0, 1.18], row=row, col=column)
 
 
 def empty_figure(sentence: str) -> go.Figure:

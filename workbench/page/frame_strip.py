@@ -1,4 +1,4 @@
-"""The frames a judge saw, as a strip of buttons: each shows its second, and a click sends the player there."""
+"""The frames a judge saw, as a strip of buttons: each shows its second, and a click sends the player there (scripts/player.js)."""
 
 import base64
 import io
@@ -10,14 +10,6 @@ from workbench.video import Frames
 
 THUMBNAIL_EDGE = 160  # pixels
 SHOWN_AT_MOST = 60  # a strip of 180 pictures would weigh more than the video
-
-# Runs in the browser: the component hears clicks on any frame, also on strips drawn later.
-SEEK_SCRIPT = """
-element.addEventListener('click', (event) => {
-  const frame = event.target.closest('button[data-seconds]');
-  if (frame) trigger('click', {seconds: parseFloat(frame.dataset.seconds)});
-});
-"""
 
 
 def frame_strip(frames: Frames | None) -> str:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import gradio as gr
 
 from workbench.page import show
-from workbench.page.frame_strip import SEEK_SCRIPT, frame_strip
+from workbench.page.frame_strip import frame_strip
 from workbench.page.receipt import receipt_table, verdict_json
 from workbench.page.verbatim import COPY_SCRIPT, verbatim, verbatim_command
 from workbench.page.verdict import PageVerdict
@@ -46,8 +46,13 @@ def result_panel(has_examples: bool) -> ResultPanel:
         stale = gr.HTML(elem_id="vj-stale")
         notes = gr.HTML()
         cards = gr.HTML(elem_classes="vj-fades")
-        figure = gr.Plot(show_label=False, label="How sure the judge is", elem_classes="vj-figure vj-fades")
-        frames = gr.HTML(js_on_load=SEEK_SCRIPT, elem_id="vj-frames", elem_classes="vj-fades")
+        figure = gr.Plot(
+            show_label=False,
+            label="How sure the judge is",
+            elem_id="vj-judge-figure",
+            elem_classes="vj-figure vj-fades",
+        )
+        frames = gr.HTML(elem_id="vj-frames", elem_classes="vj-fades")
         behind = _behind()
     return ResultPanel(
         empty, working, body, stale, notes, cards, figure, frames, *behind, gr.State(None), gr.State(()), try_example

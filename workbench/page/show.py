@@ -68,7 +68,8 @@ def figure(verdict: PageVerdict) -> go.Figure | None:
 
 def notes(verdict: PageVerdict) -> str:
     """What must be said beside the verdict: who judged, what it does not know, and that a control saw no video."""
-    said = [f'<p class="vj-sub vj-by">{escape(judged_by(verdict))}</p>']
+    link = f'<button type="button" class="vj-link" data-verdict="{escape(verdict.folder.name)}">Copy link</button>'
+    said = [f'<p class="vj-sub vj-by">{escape(judged_by(verdict))} {link}</p>']
     if verdict.limits_said:
         limits = escape(" ".join(verdict.limits_said))
         said.append(note(f"<strong>What this judge knows.</strong> {limits}", "warn"))
@@ -120,7 +121,7 @@ def stale_note(form: JudgeForm, judged: JudgeForm | None) -> str:
     return f'<div class="vj-stale-mark">{note(text, "warn")}</div>'
 
 
-FIELD_WORDS = {"text_only": "the text-only control", "low": "the scale", "high": "the scale"}
+FIELD_WORDS = {"text_only": "the text-only control", "score_only": "the fast mode", "low": "the scale", "high": "the scale"}
 
 
 def changed_fields(form: JudgeForm, judged: JudgeForm) -> Sequence[str]:

@@ -5,7 +5,9 @@ from typing import Any
 
 import gradio as gr
 
-STYLE_SHEET = Path(__file__).with_name("page.css")
+HERE = Path(__file__).parent
+STYLE_SHEETS = [HERE / "page.css", HERE / "figures.css", HERE / "tour.css"]
+SCRIPTS = sorted((HERE / "scripts").glob("*.js"))
 
 # Fonts of the reader's own system: nothing is fetched from anywhere.
 TEXT_FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "Liberation Sans", "sans-serif")
@@ -124,5 +126,6 @@ def _buttons() -> dict[str, str]:
 
 
 def launch_look() -> dict[str, Any]:
-    """Keyword arguments for `Blocks.launch` that give the page its look."""
-    return {"theme": theme(), "css_paths": [STYLE_SHEET]}
+    """Keyword arguments for `Blocks.launch` that give the page its look, and what it does in the browser by itself."""
+    scripts = "\n".join(path.read_text(encoding="utf-8") for path in SCRIPTS)
+    return {"theme": theme(), "css_paths": STYLE_SHEETS, "head": f"<script>\n{scripts}</script>"}

@@ -1,0 +1,34 @@
+// The page's address names what is on it (?tab=, ?verdict=, ?run=), so that it can be kept, shared and opened again.
+(() => {
+  const OF = {judge: 'verdict', runs: 'run'};  // what is opened inside a tab
+
+  // Says in the address what is shown now; a tab does not take away what is open in it.
+  window.vjAddress = (kind, name) => {
+    const address = new URL(location.href), open = kind === 'tab' && OF[name];
+    if (open && address.searchParams.has(open)) return;
+    for (const other of ['tab', 'verdict', 'run']) address.searchParams.delete(other);
+    if (kind !== 'tab' || name !== 'judge') address.searchParams.set(kind, name);
+    history.replaceState(history.state, '', address);
+  };
+
+  // The verdict on the page, as its own link names it.
+  window.vjShownVerdict = () => {
+    const link = document.querySelector('#vj-result [data-verdict]');
+    if (link) window.vjAddress('verdict', link.dataset.verdict);
+  };
+
+  document.addEventListener('click', async (event) => {
+    const button = event.target.closest?.('button[data-verdict]');
+    if (!button) return;
+    const address = new URL(location.pathname, location.origin);
+    address.searchParams.set('verdict', button.dataset.verdict);
+    if (navigator.clipboard) {
+      await navigator.clipboard.writeText(address.href);
+      button.textContent = 'Link copied';
+      setTimeout(() => { button.textContent = 'Copy link'; }, 1500);
+    } else {
+      window.vjAddress('verdict', button.dataset.verdict);
+      button.textContent = 'The link is in the address bar';
+    }
+  });
+})();
