@@ -80,14 +80,14 @@ def nothing_lent(monkeypatch):
 def test_a_lent_judge_says_what_it_says_at_home_in_one_call_a_video(items):
     lender, prompt, items = Lender(), load_prompt("pointwise"), items[::2]
     lent = zero_gpu.lend("embedded", load_backend("embedded"), lender.GPU)
-    away = list(judge_items(items, lent, prompt))
+    away = list(judge_items(items, lent, prompt, score_only=True))
     assert [count for count, _ in lender.calls] == [1, 1]
     assert all(LEAST <= seconds <= MOST for _, seconds in lender.calls)
     assert len(lent.preflight.slower_by) == 2, "both calls were timed"
-    home = list(judge_items(items, load_backend("embedded"), prompt))
+    home = list(judge_items(items, load_backend("embedded"), prompt, score_only=True))
     assert [(one.key, one.score, one.reply) for one in away] == [(one.key, one.score, one.reply) for one in home]
     lent.close()
-    assert list(judge_items(items[:1], lent, prompt))[0].status == "scored", "it stays loaded"
+    assert list(judge_items(items[:1], lent, prompt, score_only=True))[0].status == "scored", "it stays loaded"
 
 
 @pytest.fixture
