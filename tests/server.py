@@ -36,15 +36,24 @@ rules:
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[tuple[str, str]]:
-    """Run `python app.py` with its runs under `folder`. Gives the page's address and the spec of a scripted judge."""
+def serving(folder: Path, *options: str, **environment: str) -> Iterator[tuple[str, str]]:
+    """Run `python app.py` with its runs under `folder`. Gives the page's address and the spec of a scripted judge.
+
+    `options` are more words of the command, `environment` more of its variables.
+    """
     script = folder / "judge.yaml"
     script.write_text(SCRIPT)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, str(ROOT / "app.py"), "--port", str(port), "--runs", str(folder / "runs")]
-    env = {**os.environ, "PYTHONUNBUFFERED": "1", "OMP_NUM_THREADS": "1", "GRADIO_TEMP_DIR": str(folder / "uploads")}
+    command = [sys.executable, str(ROOT / "app.py"), "--port", str(port), "--runs", str(folder / "runs"), *options]
+    env = {
+        **os.environ,
+        "PYTHONUNBUFFERED": "1",
+        "OMP_NUM_THREADS": "1",
+        "GRADIO_TEMP_DIR": str(folder / "uploads"),
+        **environment,
+    }
     with (folder / "server.log").open("w") as log:
         process = subprocess.Popen(command, cwd=folder, env=env, stdout=log, stderr=subprocess.STDOUT)
     try:

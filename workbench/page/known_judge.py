@@ -25,6 +25,7 @@ class KnownJudge(NamedTuple):
     declared: Declared = Declared()
     policy: VideoPolicy | None = None
     preset: Preset | None = None
+    score_only: str = ""  # what is known of its verdicts without a reply
     problem: str = ""  # its judge.json cannot be read
 
     @property
@@ -48,7 +49,7 @@ def known_judge(spec: str) -> KnownJudge:
         file = _judge_file(spec)
     except BackendError as error:
         return KnownJudge(problem=str(error))
-    return KnownJudge(file.declared, file.video_policy) if file else KnownJudge()
+    return KnownJudge(file.declared, file.video_policy, score_only=file.score_only) if file else KnownJudge()
 
 
 def _judge_file(spec: str) -> JudgeFile | None:
@@ -117,6 +118,10 @@ def frames_help(spec: str) -> str:
 
 def refusal(form: JudgeForm) -> str:
     """Why the chosen judge would refuse what the form asks for, before anything is loaded; "" when it would not."""
+    try:
+        check_allowed(form.judge or "")
+    except InputError as error:
+        return str(error)
     known = known_judge(form.judge or "")
     try:
         prompt = load_prompt(form.mode, **prompt_options(form))
