@@ -68,6 +68,15 @@ class Cascade:
             tuple(self._values[layer][:, row, start : self.length] for layer in layers),
         )
 
+    def of(self, rows: "Sequence[int]", paths: "Sequence[Sequence[Segment]]") -> "Cascade":
+        """Some of the sequences, with these paths, alone; this one stays as it is."""
+        few = Cascade(paths)
+        few.length = self.length
+        few._keys, few._values = (
+            {layer: states[:, list(rows)] for layer, states in store.items()} for store in (self._keys, self._values)
+        )
+        return few
+
     def attend(
         self, layer: int, query: "torch.Tensor", key: "torch.Tensor", value: "torch.Tensor", scale: float
     ) -> "torch.Tensor":
@@ -133,6 +142,24 @@ class Cascade:
                 found = of_several(part, layer, asked)
                 output[:, part.members], weight[:, part.members] = found.output, found.weight
         return Partial(output, weight)
+
+
+def rejoined(stages: "Sequence[tuple[Sequence[int], Cascade]]", paths: "Sequence[Sequence[Segment]]") -> Cascade:
+    """All sequences again, when some of them went on alone: (rows, their cascade), each stage a part of the one before.
+
+    The tokens of those that stayed behind end earlier; what is behind them has to be hidden by `visible`.
+    """
+    whole, last = Cascade(paths), stages[-1][1]
+    whole.length = last.length
+    for store in ("_keys", "_values"):
+        for layer, states in getattr(last, store).items():
+            heads, _, _, size = states.shape
+            joined = states.new_zeros(heads, len(paths), last.length, size)
+            for rows, cascade in stages:
+                if cascade.length:
+                    joined[:, list(rows), : cascade.length] = getattr(cascade, store)[layer][:, :, : cascade.length]
+            getattr(whole, store)[layer] = joined
+    return whole
 
 
 def install(model: Any) -> bool:

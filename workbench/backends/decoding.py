@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from workbench.backends.base import sampling_of_each
 from workbench.backends.positions import next_position
 from workbench.backends.sampling import choose_tokens
 from workbench.backends.stopping import never
@@ -127,21 +128,33 @@ class Batch:
         """
         import torch
 
-        replies = [Decoded() for _ in self.requests]
+        replies, each = [Decoded() for _ in self.requests], sampling_of_each(self.requests, sampling)
+        rows = list(range(len(self.requests)))  # that are still in the batch
         logits = torch.cat([request.prefix.logits for request in self.requests])
         while True:
-            draws = [request.draws.random() for request in self.requests]
-            tokens = choose_tokens(logits, sampling, draws).tolist()
+            draws = [self.requests[row].draws.random() for row in rows]
+            tokens = choose_tokens(logits, [each[row] for row in rows], draws).tolist()
             finite = logits.amax(dim=-1).isfinite().tolist()
-            for reply, request, token, fine in zip(replies, self.requests, tokens, finite, strict=True):
-                if _going(reply, request):
-                    _extend(reply, token, fine, stops)
-            if stop_requested() or not any(map(_going, replies, self.requests)):
+            for row, token, fine in zip(rows, tokens, finite, strict=True):
+                if _going(replies[row], self.requests[row]):
+                    _extend(replies[row], token, fine, stops)
+            going = [_going(replies[row], self.requests[row]) for row in rows]
+            if stop_requested() or not any(going):
+                self.rejoin()
                 return replies
-            position = self.starts + (len(self.written[0]) - 1)
-            for row, token in zip(self.written, tokens, strict=True):
-                row.append(token)
+            kept = self.narrow(going)
+            rows, tokens = [rows[place] for place in kept], [tokens[place] for place in kept]
+            position = self.starts[rows] + (len(self.written[rows[0]]) - 1)
+            for row, token in zip(rows, tokens, strict=True):
+                self.written[row].append(token)
             logits = self._forward([[token] for token in tokens], position)[:, -1]
+
+    def narrow(self, going: "Sequence[bool]") -> list[int]:
+        """The places of the rows to go on with; those of replies that have ended may be left out. Here none is."""
+        return list(range(len(going)))
+
+    def rejoin(self) -> None:
+        """Put rows that were left out back, as `continuations` needs them."""
 
     def continuations(self, kept: "Sequence[int]", texts: "Sequence[Sequence[int]]") -> "torch.Tensor":
         """Logits float [b, n + 1, vocabulary] along `texts` [b][at most n], had each reply been its first `kept` tokens

@@ -81,8 +81,8 @@ def fitting(jobs: Sequence[Job], most: int, model: Any) -> int:
     budget = USED_SHARE * available_bytes(model.device) - longest * _activation_bytes(model)
     counted: set[Node] = set()
     for number, job in enumerate(jobs[:most]):
-        # Own tokens twice: the store of a batch doubles when it is full.
-        budget -= 2 * job.max_new_tokens * each + logits
+        # Own tokens three times: the store of a batch doubles when it is full, and is joined again when replies left it.
+        budget -= 3 * job.max_new_tokens * each + logits
         path = job.node.path if job.node else ()
         missing = [node for node in path if node not in counted and node.segment is None]
         counted.update(missing)

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from workbench.backends.cascade import Cascade, no_mask
+from workbench.backends.cascade import Cascade, no_mask, rejoined
 from workbench.backends.decoding import Batch, Prefix, Request, batched, prefill, written
+from workbench.backends.fused import Fused, fused
 from workbench.backends.positions import next_position
 from workbench.backends.segments import Segment
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from workbench.backends.encoding import Encoded
 
 SLOW_ROWS = range(8, 16)  # matrix products on a CPU (MKL) take longer with so many rows than with 16, up to twice
+KEPT_SHARE = 0.75  # of a batch's replies that are still being written when it is made smaller, or fewer
 EXTEND_TOKENS = 4096  # tokens, padding included, that go through the model together below shared beginnings
 
 
@@ -75,19 +77,28 @@ def _extend(model: Any, branches: Sequence[Branch]) -> list[Extended]:
         causal = torch.ones(longest, longest, dtype=torch.bool, device=device).tril()
         itself = torch.eye(longest, dtype=torch.bool, device=device)  # padding sees itself, so that nothing is 0 / 0
         cascade.visible = causal & real.unsqueeze(1) | itself
-    output = _forward(model, ids, positions, cascade, logits_to_keep=1)
+    output = _forward(model, fused(model), ids, positions, cascade, last=True)
     cascade.advance(longest)
     return [Extended(cascade.own(row, pad), output[row]) for row, pad in enumerate(padding)]
 
 
 def _forward(
-    model: Any, ids: "torch.Tensor", positions: "torch.Tensor", cascade: Cascade, **options: Any
+    model: Any,
+    layers: Fused | None,
+    ids: "torch.Tensor",
+    positions: "torch.Tensor",
+    cascade: Cascade,
+    last: bool = False,
 ) -> "torch.Tensor":
-    """Logits [b, n, vocabulary] of ids [b, n] at positions [axes, b, n]."""
+    """Logits [b, n, vocabulary], or of the `last` token alone, of ids [b, n] at positions [axes, b, n]."""
+    ids, positions = ids.to(model.device), batched(positions).to(model.device)
+    if layers is not None:
+        return layers.logits(ids, positions, cascade, last)
+    options = {"logits_to_keep": 1} if last else {}
     return model(
-        input_ids=ids.to(model.device),
+        input_ids=ids,
         attention_mask=no_mask(model.device),
-        position_ids=batched(positions).to(model.device),
+        position_ids=positions,
         use_cache=False,
         cascade=cascade,
         **options,
@@ -110,10 +121,30 @@ class SharedBatch(Batch):
         import torch
 
         self.model, self.requests = model, list(requests)
-        self.padding = 16 - len(requests) if model.device.type == "cpu" and len(requests) in SLOW_ROWS else 0
+        self.layers = fused(model)
         self.cascade = Cascade([request.prefix.cache for request in requests])
+        self.rows = list(range(len(requests)))  # of the cascade
+        self.left: list[tuple[list[int], Cascade]] = []  # what the batch was before replies left it
         self.starts = torch.tensor([request.prefix.start for request in requests], device=model.device)
         self.written = written(requests)
+
+    def narrow(self, going: Sequence[bool]) -> list[int]:
+        """See `Batch.narrow`. What is left is made a batch of its own as soon as it is small enough to pay."""
+        places = [place for place, one in enumerate(going) if one]
+        if len(places) > KEPT_SHARE * len(going):
+            return list(range(len(going)))
+        self.left.append((self.rows, self.cascade))
+        self.rows = [self.rows[place] for place in places]
+        self.cascade = self.cascade.of(places, [self.requests[row].prefix.cache for row in self.rows])
+        return places
+
+    def rejoin(self) -> None:
+        """See `Batch.rejoin`."""
+        if not self.left:
+            return
+        paths = [request.prefix.cache for request in self.requests]
+        self.cascade = rejoined([*self.left, (self.rows, self.cascade)], paths)
+        self.rows, self.left = list(range(len(paths))), []
 
     def continuations(self, kept: Sequence[int], texts: Sequence[Sequence[int]]) -> "torch.Tensor":
         """See `Batch.continuations`. A reply of which nothing is kept goes on from its prompt's own logits."""
@@ -152,7 +183,10 @@ class SharedBatch(Batch):
         import torch
 
         positions = position.unsqueeze(-1) + torch.arange(ids.shape[1], device=position.device)
-        if self.padding:  # rows that attend to nothing
-            ids, positions = (torch.nn.functional.pad(rows, (0, 0, 0, self.padding)) for rows in (ids, positions))
+        count = len(ids)
+        if self.model.device.type == "cpu" and count in SLOW_ROWS and self.layers is None:
+            more = 16 - count  # rows that attend to nothing
+            ids, positions = (torch.nn.functional.pad(rows, (0, 0, 0, more)) for rows in (ids, positions))
         axes = self.requests[0].prefix.axes
-        return _forward(self.model, ids, positions.expand(axes, -1, -1), self.cascade)[: len(self.requests)]
+        positions = positions.expand(axes, -1, -1)
+        return _forward(self.model, self.layers, ids, positions, self.cascade)[:count]
