@@ -99,7 +99,7 @@ def _marks(stand: Stand) -> Iterable[str]:
     if stand.error is not None and abs(stand.error) > 1e-9:
         yield f"{abs(stand.error):.3g} too {'high' if stand.error > 0 else 'low'}"
     if stand.wrong:
-        yield "not the gold choice"
+        yield f"not the gold {'ranking' if ' > ' in str(stand.said) else 'choice'}"
     if stand.flips:
         yield "changes with order or sample"
     if stand.said is None:

@@ -7,10 +7,11 @@ judges. Reading is in two steps: cases are small and all in memory; the texts of
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 from analysis.matching import gold_ratings
 from analysis.pairs import gold_choices, pair_rows
+from analysis.rankings import gold_rankings, in_letters, joint_ranking
 from analysis.records import Records, Verdict, judge_columns, labels, read_runs
 from workbench.errors import InputError
 from workbench.schema import Item, Kind, content_id
@@ -23,10 +24,10 @@ SCALE = (1.0, 5.0)  # ratings outside it and the gold's own are another scale, a
 
 
 class Stand(NamedTuple):
-    """What one judge says of an item: the mean of its ratings, the outcome of a pair, or None without a verdict.
+    """What one judge says of an item: the mean of its ratings, the outcome of a pair, its ranking, or None without a verdict.
 
-    `error` is rating less gold, None where there is no gold or another scale; `wrong` is of choices; `flips` where the
-    verdict on a pair changed with the order, or with the sample.
+    `error` is rating less gold, None where there is no gold or another scale; `wrong` is of choices and rankings; `flips`
+    where the verdict changed with the order, or with the sample.
     """
 
     judge: str
@@ -38,8 +39,8 @@ class Stand(NamedTuple):
 
 
 class Case(NamedTuple):
-    """An item. `gold` is the mean gold rating or the gold choice; `spread` how far the judges are apart: in rating points,
-    or 1 for pairs that they decide differently; `words` are those of the longest response."""
+    """An item. `gold` is the mean gold rating, the gold choice or ranking; `spread` how far the judges are apart: in rating
+    points, or 1 for what they decide differently; `words` are those of the longest response."""
 
     item: str
     kind: Kind
@@ -86,6 +87,9 @@ def cases_of(records: Records, words: Mapping[str, int], gold: str = "human") ->
     """The cases of records at hand."""
     ratings = gold_ratings(records, gold).by_item if gold else {}
     choices = gold_choices(records, gold) if gold else {}
+    rankings = (
+        {item: in_letters(joint_ranking(some)) for item, some in gold_rankings(records, gold).items()} if gold else {}
+    )
     columns = (
         judge_columns(records, gold) if gold else dict(zip(labels(records), range(len(records.columns)), strict=True))
     )
@@ -96,8 +100,11 @@ def cases_of(records: Records, words: Mapping[str, int], gold: str = "human") ->
             stands[item].append(stand)
         for item, stand in _chosen(records, judge, column, choices):
             stands[item].append(stand)
+        for item, stand in _ranked(records, judge, column, rankings):
+            stands[item].append(stand)
+    golds: dict[str, Any] = {**rankings, **choices, **ratings}
     return [
-        Case(item, facts.kind, _about(facts.tags), words.get(item, 0), ratings.get(item, choices.get(item)),
+        Case(item, facts.kind, _about(facts.tags), words.get(item, 0), golds.get(item),
              tuple(stands[item]), _spread(stands[item]))
         for item, facts in records.items.items() if item in stands
     ]  # fmt: skip
@@ -106,17 +113,15 @@ def cases_of(records: Records, words: Mapping[str, int], gold: str = "human") ->
 def _rated(records: Records, judge: str, column: int, gold: Mapping[str, float], low: float, high: float):
     by_item: dict[str, list[Verdict]] = defaultdict(list)
     for verdict in records.of([column]):
-        if verdict.item in records.items and records.items[verdict.item].kind != "pairwise":
+        if verdict.item in records.items and records.items[verdict.item].kind == "pointwise":
             by_item[verdict.item].append(verdict)
     scores = {item: [one.score for one in some if one.score is not None] for item, some in by_item.items()}
     every = [score for some in scores.values() for score in some]
     comparable = bool(every) and low <= min(every) and max(every) <= high
-    for item, some in by_item.items():
+    for item in by_item:
         said = sum(scores[item]) / len(scores[item]) if scores[item] else None
-        ranked = said is None and any(one.ranking is not None for one in some)
         error = said - gold[item] if said is not None and item in gold and comparable else None
-        told = said if said is not None else "ranked" if ranked else None
-        yield item, Stand(judge, told, error, False, len(set(scores[item])) > 1, comparable)
+        yield item, Stand(judge, said, error, False, len(set(scores[item])) > 1, comparable)
 
 
 def _chosen(records: Records, judge: str, column: int, gold: Mapping[str, str]):
@@ -131,13 +136,27 @@ def _chosen(records: Records, judge: str, column: int, gold: Mapping[str, str]):
         yield item, Stand(judge, said, None, wrong, flips, True)
 
 
+def _ranked(records: Records, judge: str, column: int, gold: Mapping[str, str]):
+    by_item: dict[str, list[str | None]] = defaultdict(list)
+    for one in records.of([column]):
+        if one.item in records.items and records.items[one.item].kind == "ranking":
+            by_item[one.item].append(in_letters(one.ranking) if one.ranking is not None else None)
+    for item, some in by_item.items():
+        told = [one for one in some if one is not None]
+        said = max(told, key=told.count) if told else None
+        yield (
+            item,
+            Stand(judge, said, None, said is not None and gold.get(item, said) != said, len(set(told)) > 1, True),
+        )
+
+
 def _about(tags: Mapping[str, str]) -> str:
     return next((tags[name] for name in KIND_TAGS if tags.get(name)), "")
 
 
 def _spread(stands: Sequence[Stand]) -> float:
     scores = [stand.said for stand in stands if isinstance(stand.said, float) and stand.comparable]
-    outcomes = {stand.said for stand in stands if isinstance(stand.said, str) and stand.said != "ranked"}
+    outcomes = {stand.said for stand in stands if isinstance(stand.said, str)}
     return max(max(scores) - min(scores) if scores else 0.0, float(len(outcomes) > 1))
 
 

@@ -37,6 +37,9 @@ def add_verbs(verbs: Any) -> None:
     verdict = label.add_mutually_exclusive_group(required=True)
     verdict.add_argument("--score", type=int, help="1 to 5, of a single response")
     verdict.add_argument("--choice", choices=("A", "B", "tie"), help="of two, in the item's own order")
+    verdict.add_argument(
+        "--ranking", metavar="'B > A > C'", help="of three and more, best first, in the item's own order"
+    )
     label.add_argument("--reason", default="", metavar="TEXT")
     label.add_argument("--labels", type=Path, default=Path("runs/labels"), metavar="DIR", help="default: %(default)s")
     label.set_defaults(run=_label)
@@ -73,9 +76,11 @@ def _failures(arguments: argparse.Namespace) -> int:
 def _label(arguments: argparse.Namespace) -> int:
     from analysis.case_texts import read_case
     from analysis.labelling import keep_label, make_label
+    from analysis.rankings import read_ranking
 
     item = read_case(arguments.runs, arguments.item).item
-    judgment = make_label(item, arguments.name, score=arguments.score, choice=arguments.choice,
+    ranking = read_ranking(arguments.ranking, len(item.responses)) if arguments.ranking else None
+    judgment = make_label(item, arguments.name, score=arguments.score, choice=arguments.choice, ranking=ranking,
                           reason=arguments.reason, blind=False)  # fmt: skip
     keep_label(arguments.labels, item, judgment)
     print(f"{judgment.judge} on {item.id}: kept in {arguments.labels}")

@@ -4,10 +4,11 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from analysis.case_texts import CaseTexts, read_texts
 from analysis.cases import Case
+from analysis.rankings import joint_ranking
 from workbench.errors import InputError
 from workbench.schema import Judgment
 from workbench.store import Run
@@ -52,8 +53,9 @@ def export_queue(
 def label_of(texts: CaseTexts, gold: str = "human") -> Judgment | None:
     """The one label of an item: the gold judge's, or of several people's the one that says what they say together.
 
-    Ratings: their mean, rounded half up; choices: what most say, a tie where as many say A as B. Of several who say it, the
-    one who gave a reason; where none does, a label of "human:together" that names them. None without any.
+    Ratings: their mean, rounded half up; choices: what most say, a tie where as many say A as B; rankings: by mean place.
+    Of several who say it, the one who gave a reason; where none does, a label of "human:together" that names them. None
+    without any.
     """
     given = [one for one in texts.judgments if _is_gold(one.judge, gold) and one.status == "scored"]
     last: dict[str, Judgment] = {}
@@ -66,7 +68,11 @@ def label_of(texts: CaseTexts, gold: str = "human") -> Judgment | None:
     if scores:
         said = float(int(sum(scores) / len(scores) + 0.5))
         agreeing = [one for one in people if one.score == said]
-        together = {"score": said}
+        together: dict[str, Any] = {"score": said}
+    elif rankings := [one.ranking for one in people if one.ranking is not None]:
+        ranking = joint_ranking(rankings)
+        agreeing = [one for one in people if one.ranking == ranking]
+        together = {"ranking": ranking}
     else:
         choice = _majority([one.choice for one in people if one.choice])
         agreeing = [one for one in people if one.choice == choice]

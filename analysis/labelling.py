@@ -5,9 +5,11 @@ python -m analysis label RUN [RUN ..] --item ID --name anna --score 4 --labels r
 
 import re
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from analysis.rankings import in_letters
 from workbench.errors import InputError, StoreError
 from workbench.schema import Choice, Item, Judgment, content_id
 from workbench.store import Run
@@ -36,9 +38,11 @@ def shown_order(item: Item, name: str) -> tuple[int, ...]:
 
 
 def make_label(
-    item: Item, name: str, *, score: int | None = None, choice: Choice | None = None, reason: str = "", blind: bool = True
+    item: Item, name: str, *, score: int | None = None, choice: Choice | None = None, ranking: Sequence[int] | None = None,
+    reason: str = "", blind: bool = True,
 ) -> Judgment:  # fmt: skip
-    """A person's verdict: a rating 1 to 5 of one response, or which of two is better (in the item's own terms).
+    """A person's verdict: a rating 1 to 5 of one response, which of two is better, or all of more, the best first; the
+    last two in the item's own terms.
 
     `blind` tells whether the judges' verdicts were hidden. Raises InputError for a verdict that does not fit the item.
     """
@@ -54,7 +58,11 @@ def make_label(
         verdict = {"choice": choice}
         settings["order"] = list(shown_order(item, name))
     else:
-        raise InputError("item: rankings are not labelled here; label its responses one by one, or in pairs.")
+        if sorted(ranking or ()) != list(range(len(item.responses))):
+            given = in_letters(ranking) if ranking else "none"
+            raise InputError(f"ranking: got {given}, expected all {len(item.responses)} responses, the best first.")
+        verdict = {"ranking": tuple(ranking or ())}
+        settings["order"] = list(shown_order(item, name))
     return Judgment(item.id, human(name), PROMPT, "scored", **verdict, settings=settings,
                     reasoning=reason.strip()[:LONGEST_REASON] or None)  # fmt: skip
 

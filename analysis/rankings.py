@@ -6,17 +6,17 @@ from scipy.stats import kendalltau
 
 from analysis.estimate import Estimate, mean_estimate, numbered
 from analysis.records import Records, gold_columns
+from workbench.errors import InputError
+from workbench.replies import Unparsed, read_reply
+from workbench.reply_form import ReplyForm
+from workbench.verdict_text import letter
 
 RANKING = ("edit_distance", "kendall_tau", "exact", "best_found")
 
 
 def ranking_figures(records: Records, column: int, gold: str) -> dict[str, Estimate]:
     """Every figure of RANKING for a judge's rankings beside the gold ones (all annotators', each a row of its own)."""
-    golds: dict[str, list[tuple[int, ...]]] = {}
-    for columns in gold_columns(records, gold).values():
-        for verdict in records.of(columns):
-            if verdict.ranking is not None:
-                golds.setdefault(verdict.item, []).append(verdict.ranking)
+    golds = gold_rankings(records, gold)
     pairs, videos, missing = [], [], 0
     for verdict in records.of([column]):
         for truth in golds.get(verdict.item, ()):
@@ -31,6 +31,37 @@ def ranking_figures(records: Records, column: int, gold: str) -> dict[str, Estim
         name: mean_estimate([float(value(*pair)) for pair in pairs], clusters, missing)
         for name, value in zip(RANKING, columns_of, strict=True)
     }
+
+
+def gold_rankings(records: Records, gold: str) -> dict[str, list[tuple[int, ...]]]:
+    """The gold rankings by item id, one for each annotator."""
+    found: dict[str, list[tuple[int, ...]]] = {}
+    for columns in gold_columns(records, gold).values():
+        for verdict in records.of(columns):
+            if verdict.ranking is not None:
+                found.setdefault(verdict.item, []).append(verdict.ranking)
+    return found
+
+
+def joint_ranking(rankings: Sequence[Sequence[int]]) -> tuple[int, ...]:
+    """What several rankings of the same responses say together: by mean place (Borda), equal ones as the item has them."""
+    return tuple(sorted(rankings[0], key=lambda response: (sum(one.index(response) for one in rankings), response)))
+
+
+def in_letters(ranking: Sequence[int]) -> str:
+    """A ranking as it is shown: "B > A > C"."""
+    return " > ".join(map(letter, ranking))
+
+
+def read_ranking(text: str, responses: int, name: str = "ranking") -> tuple[int, ...]:
+    """The reverse. Raises InputError, saying what `name` was, for anything but each letter once."""
+    form = ReplyForm("ranking", ("ranking",), responses=responses)
+    found = read_reply(form, f"<ranking>{text}</ranking>")
+    if isinstance(found, Unparsed) or found.ranking is None:
+        raise InputError(
+            f"{name}: got {text!r:.80}, expected the letters {form.letters[0]} to {form.letters[-1]}, best first."
+        )
+    return found.ranking
 
 
 def edit_distance(one: Sequence[int], other: Sequence[int]) -> float:

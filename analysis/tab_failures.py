@@ -1,5 +1,6 @@
 """The failure explorer in the Meta-eval tab: filters, one case at a time with its video, labels by people, the export."""
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -29,7 +30,7 @@ BLIND_HELP = ("Nobody's verdict is shown before your own, and the order tells no
 
 
 class Explorer(NamedTuple):
-    """The components; `current` is the item shown, None before the first."""
+    """The components; `current` is the item shown, None before the first, and `seen_by` the name it is shown to."""
 
     judge: gr.Dropdown
     direction: gr.Dropdown
@@ -51,6 +52,7 @@ class Explorer(NamedTuple):
     who: gr.Textbox
     score: gr.Radio
     choice: gr.Radio
+    ranking: gr.Dropdown
     reason: gr.Textbox
     save: gr.Button
     note: gr.HTML
@@ -58,6 +60,7 @@ class Explorer(NamedTuple):
     archive: gr.DownloadButton
     exported: gr.HTML
     current: gr.State
+    seen_by: gr.State
 
     @property
     def filters(self) -> list:
@@ -65,8 +68,8 @@ class Explorer(NamedTuple):
 
     @property
     def shown(self) -> list:
-        return [self.count, self.player, self.clip_note, self.frames, self.card, self.score, self.choice, self.reason,
-                self.save, self.note, self.current]  # fmt: skip
+        return [self.count, self.player, self.clip_note, self.frames, self.card, self.score, self.choice, self.ranking,
+                self.reason, self.save, self.note, self.current, self.seen_by]  # fmt: skip
 
 
 def read_filters(*values: Any) -> Filters:
@@ -110,6 +113,8 @@ def explorer_panel() -> Explorer:
                              visible=False, elem_id="vj-case-score")  # fmt: skip
             choice = gr.Radio(["A", "B", "tie"], label="Which is better?", visible=False,
                               elem_id="vj-case-choice")  # fmt: skip
+            ranking = gr.Dropdown([], multiselect=True, label="Best first", visible=False, elem_id="vj-case-ranking",
+                                  info="Choose all responses, the best one first.")  # fmt: skip
             reason = gr.Textbox(label="Why", lines=2, max_lines=6, placeholder="Optional", visible=False)
             save = gr.Button("Save my label", visible=False, elem_id="vj-case-save", elem_classes="vj-quiet", size="sm")
             said = gr.HTML(elem_id="vj-case-note")
@@ -120,8 +125,8 @@ def explorer_panel() -> Explorer:
         archive = gr.DownloadButton("Download", size="sm", visible=False, elem_classes="vj-quiet")
     exported = gr.HTML(js_on_load=COPY_SCRIPT, elem_id="vj-case-exported")
     return Explorer(judge, direction, size, rating, kind, shortest, longest, spread, before, after, unlabelled, count, player,
-                    clip_note, frames, card, blind, who, score, choice, reason, save, said, export, archive, exported,
-                    gr.State(None))  # fmt: skip
+                    clip_note, frames, card, blind, who, score, choice, ranking, reason, save, said, export, archive, exported,
+                    gr.State(None), gr.State(""))  # fmt: skip
 
 
 def wire_explorer(panel: Explorer, chosen: gr.Dropdown, gold: gr.Dropdown, runs: Path, events: list) -> None:
@@ -154,13 +159,22 @@ def wire_explorer(panel: Explorer, chosen: gr.Dropdown, gold: gr.Dropdown, runs:
     for button, step in ((panel.before, -1), (panel.after, 1)):
         button.click(partial(show, step), asked, panel.shown, **QUIET)
     panel.unlabelled.click(partial(show, 1, skip_labelled=True), asked, panel.shown, **QUIET)
-    gr.on([field.input for field in [*panel.filters, panel.blind]] + [panel.who.submit, panel.who.blur],
-          partial(show, 0), asked, panel.shown, **QUIET)  # fmt: skip
+    gr.on([field.input for field in [*panel.filters, panel.blind]], partial(show, 0), asked, panel.shown, **QUIET)
+    without_note = [part for part in panel.shown if part is not panel.note]
+
+    def named(seen_by, *values) -> dict:
+        """The same case for another name; one that only lost the cursor keeps all that stands in the form."""
+        if (values[4] or "").strip() == seen_by:
+            return {panel.seen_by: seen_by}
+        found = show(0, *values)
+        kept = (panel.score, panel.reason) if found[panel.current] == values[2] else ()
+        return {part: update for part, update in found.items() if part not in (panel.note, *kept)}
+
+    gr.on([panel.who.submit, panel.who.blur], named, [panel.seen_by, *asked], without_note, **QUIET)
     for event in events:
         filled = event.then(fill, [chosen, gold], [panel.judge, panel.kind], **QUIET)
         filled.then(partial(show, 0), asked, panel.shown, **QUIET)
     saved = _wire_label(panel, chosen, runs)
-    without_note = [part for part in panel.shown if part is not panel.note]
     saved.then(lambda *values: {part: update for part, update in show(0, *values).items() if part is not panel.note},
                asked, without_note, **QUIET)  # fmt: skip
     _wire_export(panel, chosen, gold, runs)
@@ -169,20 +183,20 @@ def wire_explorer(panel: Explorer, chosen: gr.Dropdown, gold: gr.Dropdown, runs:
 def _wire_label(panel: Explorer, chosen: gr.Dropdown, runs: Path) -> gr.events.Dependency:
     """Keep a person's verdict on the case that is open; the event after which it is kept."""
 
-    def save(names, current, blind, who, score, choice, reason) -> dict:
+    def save(names, current, blind, who, score, choice, ranking, reason) -> dict:
         try:
             item = read_case(with_labels(runs, folders_of(runs, names or [])), current or "").item
             hidden = blind and item.id not in labelled_by(runs / own_name(LABELS), who)
             keep_label(
                 runs / own_name(LABELS),
                 item,
-                make_label(item, who, score=score, choice=choice, reason=reason or "", blind=hidden),
+                make_label(item, who, score=score, choice=choice, ranking=ranking, reason=reason or "", blind=hidden),
             )
         except WorkbenchError as error:
             return {panel.note: error_note(error)}
         return {panel.note: note("Kept. The verdicts are shown now; your last label of an item counts.")}
 
-    given = [chosen, panel.current, panel.blind, panel.who, panel.score, panel.choice, panel.reason]
+    given = [chosen, panel.current, panel.blind, panel.who, panel.score, panel.choice, panel.ranking, panel.reason]
     return panel.save.click(save, given, [panel.note], show_progress="minimal", api_visibility="private")
 
 
@@ -208,14 +222,23 @@ def _wire_export(panel: Explorer, chosen: gr.Dropdown, gold: gr.Dropdown, runs: 
 def emptied(panel: Explorer) -> dict:
     """Nothing shown."""
     hidden = {
-        part: gr.update(visible=False) for part in (panel.player, panel.score, panel.choice, panel.reason, panel.save)
+        part: gr.update(visible=False)
+        for part in (panel.player, panel.score, panel.choice, panel.ranking, panel.reason, panel.save)
     }
-    return {**hidden, panel.clip_note: "", panel.frames: "", panel.card: "", panel.note: "", panel.current: None}
+    return {
+        **hidden,
+        panel.clip_note: "",
+        panel.frames: "",
+        panel.card: "",
+        panel.note: "",
+        panel.current: None,
+        panel.seen_by: "",
+    }
 
 
 def opened(panel: Explorer, place: Place, texts: CaseTexts, hidden: bool, who: str, gold: str, labelled: int) -> dict:
     """One case: hidden behind the reader's own label, or with everything said of it."""
-    item, pair = texts.item, len(texts.item.responses) == 2
+    item, pair, many = texts.item, len(texts.item.responses) == 2, len(texts.item.responses) > 2
     playable, told = video_of(item)
     mine = f" · {labelled} labelled by you" if labelled else ""
     order = shown_order(item, who) if hidden else tuple(range(len(item.responses)))
@@ -229,11 +252,18 @@ def opened(panel: Explorer, place: Place, texts: CaseTexts, hidden: bool, who: s
         panel.card: blind_card(item, order) if hidden else open_card(place.case, texts, gold),
         panel.score: gr.update(visible=len(item.responses) == 1, value=None),
         panel.choice: gr.update(choices=[*choices, ("A tie", "tie")], visible=pair, value=None),
-        panel.reason: gr.update(visible=len(item.responses) < 3, value=""),
-        panel.save: gr.update(visible=len(item.responses) < 3),
+        panel.ranking: gr.update(choices=_places(order), visible=many, value=[]),
+        panel.reason: gr.update(visible=True, value=""),
+        panel.save: gr.update(visible=True),
         panel.note: "",
         panel.current: item.id,
+        panel.seen_by: (who or "").strip(),
     }
+
+
+def _places(order: Sequence[int]) -> list[tuple[str, int]]:
+    """The responses by the letters under which they are shown, each with its place in the item."""
+    return [(letter_of(shown), place) for shown, place in enumerate(order)]
 
 
 def video_of(item: Item) -> tuple[str | None, str]:

@@ -1,10 +1,12 @@
 """Cases behind the numbers: what counts as wrong, filters, labels by people, and the queue as training data."""
 
+from pathlib import Path
+
 import pytest
 
 from analysis.__main__ import main
 from analysis.case_texts import CaseTexts, read_case
-from analysis.cases import EVERYTHING, Filters, check_filters, kinds, passing, read_cases
+from analysis.cases import EVERYTHING, Filters, check_filters, kinds, passes, passing, read_cases
 from analysis.failures import export_queue, label_of
 from analysis.labelling import keep_label, labelled_by, make_label, shown_order
 from tests.clips import Clip
@@ -17,7 +19,7 @@ from workbench.video import probe
 
 
 def verdict(item, judge, order=None, sample=0, **fields):
-    status = "scored" if {"score", "choice"} & set(fields) else "unparsed"
+    status = "scored" if {"score", "choice", "ranking"} & set(fields) else "unparsed"
     settings = {"order": order} if order else {}
     return Judgment(item.id, judge, "p@1", status, settings=settings, sample=sample, **fields)
 
@@ -107,6 +109,52 @@ def test_a_case_opens_with_everything_said_about_it(run):
     assert texts.item.responses == ("one", "two") and len(texts.judgments) == 5
     with pytest.raises(InputError, match="none of these runs"):
         read_case([folder], "0" * 16)
+
+
+def test_rankings_are_cases_too(clip, tmp_path):
+    item, other = Item(clip, "Rank", ("one", "two", "three")), Item(clip, "Rank these", ("one", "two", "three"))
+    lines = [verdict(item, f"human:{who}", ranking=said)
+             for who, said in (("a", (0, 1, 2)), ("b", (0, 2, 1)), ("c", (1, 0, 2)))]  # fmt: skip
+    lines += [verdict(item, "near", [0, 1, 2], ranking=(0, 1, 2)), verdict(item, "near", [2, 1, 0], ranking=(0, 1, 2)),
+              verdict(item, "far", [0, 1, 2], ranking=(2, 1, 0)), verdict(item, "far", [2, 1, 0], ranking=(1, 2, 0)),
+              verdict(other, "near")]  # fmt: skip
+    made = Run.create(tmp_path / "ranked", config={})
+    with made.writing():
+        made.add_items([item, other])
+        for line in lines:
+            made.append(line)
+    case, silent = read_cases([made.folder])
+    assert case.gold == "A > B > C" and case.spread == 1 and silent.stands[0].said is None
+    near, far = case.stands
+    assert (near.said, near.wrong, near.flips) == ("A > B > C", False, False)
+    assert (far.said, far.wrong, far.flips) == ("C > B > A", True, True)
+    assert passes(case, Filters(direction="wrong choice", judge="far"))
+    label = label_of(CaseTexts(item, tuple(lines[1:3])))
+    assert label.judge == "human:together" and label.ranking == (0, 1, 2) and label.choice is None
+    blind = make_label(item, "anna", ranking=[2, 0, 1])
+    assert blind.ranking == (2, 0, 1) and blind.settings["order"] == list(shown_order(item, "anna"))
+    labels = str(tmp_path / "labels")
+    assert (
+        main(
+            [
+                "label",
+                str(made.folder),
+                "--item",
+                item.id,
+                "--name",
+                "ben",
+                "--ranking",
+                "c > a > b",
+                "--labels",
+                labels,
+            ]
+        )
+        == 0
+    )
+    assert labelled_by(Path(labels), "ben")[item.id].ranking == (2, 0, 1)
+    for said in (None, [0, 1], [0, 1, 1]):
+        with pytest.raises(InputError, match="all 3 responses, the best first"):
+            make_label(item, "anna", ranking=said)
 
 
 # -- labels

@@ -12,8 +12,8 @@ from dataclasses import replace
 
 from analysis.benchmarks.entries import Entry, Source, number_in, preferred, scored
 from analysis.benchmarks.pairs import choice_in
+from analysis.rankings import read_ranking
 from workbench.errors import InputError
-from workbench.replies import ReplyForm, Unparsed, read_reply
 from workbench.schema import Item, Judgment
 from workbench.tables import Rejected, open_table
 
@@ -72,18 +72,8 @@ def _judgments(
             yield preferred(source, item, judge, choice_in(tags[name], name))
         else:
             order = {"order": list(range(len(item.responses)))}
-            ranking = _ranking(item, tags[name], name)
+            ranking = read_ranking(tags[name], len(item.responses), name)
             yield Judgment(item.id, judge, source.name, "scored", ranking=ranking, settings=order)
-
-
-def _ranking(item: Item, text: str, name: str) -> tuple[int, ...]:
-    form = ReplyForm("ranking", ("ranking",), responses=len(item.responses))
-    found = read_reply(form, f"<ranking>{text}</ranking>")
-    if isinstance(found, Unparsed) or found.ranking is None:
-        raise InputError(
-            f"{name}: got {text!r:.80}, expected the letters {form.letters[0]} to {form.letters[-1]}, best first."
-        )
-    return found.ranking
 
 
 def _no_label(item: Item, tags: Mapping[str, str], chosen: Mapping[str, Sequence[str]]) -> str:
