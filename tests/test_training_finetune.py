@@ -8,11 +8,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from tests.finetune_data import make_dataset
+from training import commands_fit
 from training.checkpoints import saved_steps
 from training.parallel import Team
 from training.recipes import DataOptions, load_recipe
@@ -246,6 +248,30 @@ def test_an_adapter_trained_here_works_in_a_fresh_process(qwen25_checkpoint, dat
     command = [sys.executable, "-c", code, f"hf:{qwen25_checkpoint}+{final}"]
     shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert float(shown.stdout.split()[-1]) > 0
+
+
+def test_metrics_go_to_trackio_where_it_is_asked_for(monkeypatch):
+    told = []
+    fake = SimpleNamespace(
+        init=lambda project, config: told.append((project, config)),
+        log=lambda metrics, step: told.append((metrics, step)),
+        finish=lambda: told.append("finished"),
+    )
+    monkeypatch.setitem(sys.modules, "trackio", fake)
+    with commands_fit._tracking("judges", {"lr": 1}) as track:
+        assert told == []  # a training that is refused is no run there
+        track({"stage": "fit", "step": 2, "loss": 0.5})
+        track({"stage": "fit", "step": 2, "validation_loss": 0.6})
+    assert told == [("judges", {"lr": 1}), ({"loss": 0.5}, 2), ({"validation_loss": 0.6}, 2), "finished"]
+    with commands_fit._tracking(None, {}) as track:
+        track({"step": 1})
+    assert told[-1] == "finished" and len(told) == 4
+
+
+def test_trackio_that_is_not_installed_is_said_before_training(monkeypatch):
+    monkeypatch.setitem(sys.modules, "trackio", None)
+    with pytest.raises(InputError, match="pip install trackio"), commands_fit._tracking("judges", {}):
+        pass
 
 
 # -- processes

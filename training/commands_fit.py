@@ -8,6 +8,8 @@ accelerate launch --config_file training/fsdp2.yaml -m training fit --preset vid
 import argparse
 import subprocess
 import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -136,25 +138,34 @@ def _finetune(arguments: argparse.Namespace) -> int:
     from training.finetune import finetune, read_data
 
     data = read_data(arguments.data, recipe, options, arguments.validation)
-    track = _tracker(arguments.trackio, recipe.record()) if arguments.trackio else lambda line: None
-    finetune(
-        recipe, options, data, arguments.out, command=arguments.command, features=arguments.features, on_metrics=track
-    )
+    with _tracking(arguments.trackio, recipe.record()) as track:
+        finetune(recipe, options, data, arguments.out, command=arguments.command, features=arguments.features,
+                 on_metrics=track)  # fmt: skip
     return 0
 
 
-def _tracker(project: str, config: dict[str, Any]):
-    """What hands metrics to trackio; a package that only this option needs."""
+@contextmanager
+def _tracking(project: str | None, config: dict[str, Any]) -> Iterator[Callable[[Mapping[str, Any]], None]]:
+    """What hands metrics to trackio, a package that only this option needs; its run begins with the first line."""
+    if project is None:
+        yield lambda line: None
+        return
     try:
         import trackio
     except ImportError:
         raise InputError("--trackio: the package trackio is not installed; pip install trackio.") from None
-    trackio.init(project=project, config=config)
+    begun = []
 
-    def track(line) -> None:
+    def track(line: Mapping[str, Any]) -> None:
+        if not begun:
+            begun.append(trackio.init(project=project, config=config))
         trackio.log({name: value for name, value in line.items() if name not in ("stage", "step")}, step=line["step"])
 
-    return track
+    try:
+        yield track
+    finally:
+        if begun:
+            trackio.finish()
 
 
 # -- the embedded judge
