@@ -68,7 +68,7 @@ def _wait_for(address: str, process: subprocess.Popen, log: Path) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         try:
-            with urllib.request.urlopen(address, timeout=5):
+            with urllib.request.urlopen(address, timeout=60):
                 return
         except (urllib.error.URLError, TimeoutError, ConnectionError):
             time.sleep(0.3)

@@ -112,6 +112,10 @@ def test_a_browser_gets_a_cookie_once_and_is_known_by_it(place):
     assert "SameSite=None; Secure; Partitioned" in within_a_frame
 
 
+def test_a_look_whether_the_page_is_there_makes_no_page(place):
+    assert place.ask("HEAD", "/", "").status_code == 200 and not place.behind.seen
+
+
 def test_a_cookie_that_is_none_of_ours_is_replaced(place):
     for token in ("short", "../../x" * 9, "a" * 200):
         assert "set-cookie" in place.ask("GET", "/", token).headers

@@ -58,6 +58,13 @@ async def send_refusal(refusal: Refusal, scope: Scope, send: Send) -> None:
     await send({"type": "http.response.body", "body": text.encode()})
 
 
+async def send_empty(send: Send) -> None:
+    """An answer without content: the page is there."""
+    headers = [(b"content-type", b"text/html; charset=utf-8"), (b"content-length", b"0")]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": b""})
+
+
 COMMON = [(b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"same-origin")]
 
 

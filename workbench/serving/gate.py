@@ -18,7 +18,7 @@ from urllib.parse import parse_qs
 from workbench.errors import InputError, VideoError
 from workbench.owners import SCOPE_KEY, TOKEN, new_token, owner_of
 from workbench.redaction import secrets
-from workbench.serving.answers import Refusal, address_of, header, own_headers, send_refusal
+from workbench.serving.answers import Refusal, address_of, header, own_headers, send_empty, send_refusal
 from workbench.serving.files import FileOwners
 from workbench.serving.kinds import check_kind
 from workbench.serving.posted import MOST_BYTES, check_files, files_in, read_posted
@@ -82,6 +82,9 @@ class Gate:
         owner, cookie = self._owner(scope, route)
         scope[SCOPE_KEY] = owner
         send = own_headers(send, scope, cookie, route.kind)
+        if route.kind == "page" and scope["method"] == "HEAD":  # is anybody there? Making the page takes a second
+            await send_empty(send)
+            return
         for name in self._names(scope, route):
             self._check_name(name, owner)
         if route.kind == "file":

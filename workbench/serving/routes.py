@@ -21,7 +21,9 @@ READ: dict[str, Kind] = {
 }  # fmt: skip
 WRITE: dict[str, Kind] = {f"{API}/upload": "upload", f"{API}/queue/join": "event", f"{API}/cancel": "event",
                           f"{API}/reset": "event", "/login": "login"}  # fmt: skip
-MCP = re.compile(rf"{API}/mcp(/(http|sse|schema|messages))?")  # there where the page serves tools to programs (server.py)
+MCP = re.compile(
+    rf"{API}/mcp(/(http|sse|schema|messages))?"
+)  # there where the page serves tools to programs (server.py)
 CALLS = re.compile(rf"{API}/(run|api|call|call/v2)/[A-Za-z0-9_]+")
 
 
