@@ -55,6 +55,9 @@ def _how(sweep: argparse.ArgumentParser) -> None:
                        help="how much less agreement the cheaper cell may have (default: %(default)s)")  # fmt: skip
     sweep.add_argument("--videos", metavar="FOLDER", help="where a table's relative paths start")
     sweep.add_argument("--limit", type=int, metavar="N", help="only the first N items")
+    sweep.add_argument("--nested", action="store_true", default=None,
+                       help="frames in fixed pairs, which larger numbers share with smaller ones: seen once (default: "
+                       "uniform frames, which do not nest)")  # fmt: skip
     sweep.add_argument("--max-pixels", type=int, metavar="N", help="of a frame (default: the judge's)")
     sweep.add_argument("--max-new-tokens", type=int, metavar="N", help="of a reply (default: the judge's)")
     sweep.add_argument("--seed", type=int, metavar="N", help="of all samples (default: the judge's)")
@@ -70,7 +73,7 @@ def sweep_asked(arguments: argparse.Namespace) -> Sweep:
         tuple(int(value) for value in read_values(arguments.frames, "frames", whole=True)),
         arguments.samples,
         {name: given[name] for name in ("max_new_tokens", "seed") if name in given},
-        {name: given[name] for name in ("max_pixels",) if name in given},
+        {name: given[name] for name in ("max_pixels", "nested") if name in given},
         dict(map(read_judge_option, arguments.judge_option or ())),
     )
 

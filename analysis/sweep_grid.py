@@ -50,7 +50,7 @@ class Sweep(Record):
         for temperature in self.temperatures:  # what cannot be is refused before a judge is loaded
             Sampling(**{**self.sampling, "temperature": temperature})
         for frames in self.frames:
-            VideoPolicy(frames=frames)
+            VideoPolicy(frames=frames, nested=self.video.get("nested", False))
         if self.samples < 1:
             raise InputError(f"samples: got {self.samples}, expected at least 1.")
 

@@ -122,6 +122,8 @@ def _frame_options(group: Any) -> None:
     which.add_argument("--frames", type=int, metavar="N", help=f"so many, uniform in time (usual: {DEFAULT_FRAMES})")
     which.add_argument("--fps", type=float, metavar="F", help="frames a second, with --max-frames")
     group.add_argument("--max-frames", type=int, metavar="M", help="at most so many frames with --fps")
+    group.add_argument("--nested", action="store_true", default=None,
+                       help="with --frames: fixed pairs, those of few frames among those of more")  # fmt: skip
     group.add_argument("--max-pixels", type=int, metavar="P", help=f"of one frame (usual: {DEFAULTS['max_pixels']:,})")
 
 

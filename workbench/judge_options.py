@@ -20,7 +20,7 @@ def assignment_of(args: Namespace) -> Assignment:
     """What the options ask of the judges; those not given are left to the judge."""
     given = {name: value for name, value in vars(args).items() if value is not None}
     sampling = {name: given[name] for name in ("temperature", "top_p", "max_new_tokens", "seed") if name in given}
-    video = {name: given[name] for name in ("frames", "fps", "max_frames", "max_pixels") if name in given}
+    video = {name: given[name] for name in ("frames", "fps", "max_frames", "max_pixels", "nested") if name in given}
     view = "none" if args.no_video else None
     options = dict(map(read_judge_option, args.judge_option or ()))
     return Assignment(tuple(args.judge or ("embedded",)), sampling, video, args.samples, args.orders, view, options,

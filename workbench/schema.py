@@ -130,13 +130,17 @@ class Sampling(Record):
             raise InputError(f"max_new_tokens: got {self.max_new_tokens}, expected at least 1.")
 
 
+MOST_NESTED = 256  # frames
+
+
 @dataclass(frozen=True)
 class VideoPolicy(Record):
     """Which frames a judge sees, and how large.
 
     Either `frames` (that many, uniform in time) or `fps` (with `max_frames`), never both. Each frame is resized, keeping
     its shape, to an area of `min_pixels` to `max_pixels`, both edges multiples of `size_multiple` (patch times merge of
-    the vision tower). Paper section 3 trains at 3,136 to 25,088 pixels a frame.
+    the vision tower). Paper section 3 trains at 3,136 to 25,088 pixels a frame. `nested` takes neighbouring pairs in
+    place of uniform frames, those of few frames among those of more (video/nested.py).
     """
 
     frames: int | None = None
@@ -146,6 +150,11 @@ class VideoPolicy(Record):
     max_pixels: int = 25_088
     size_multiple: int = 28
     decoder: Decoder = "auto"
+    nested: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """As ever, and `nested` only where it was asked for: runs made before there was such a thing go on."""
+        return {name: value for name, value in super().to_dict().items() if name != "nested" or value}
 
     def __post_init__(self):
         if (self.frames is None) == (self.fps is None):
@@ -159,6 +168,11 @@ class VideoPolicy(Record):
         if self.max_frames is not None and (self.fps is None or self.max_frames < 1):
             raise InputError(
                 f"max_frames: got {self.max_frames} with fps={self.fps}; it is a positive limit for fps sampling."
+            )
+        if self.nested and (self.frames is None or self.frames % 2 or self.frames > MOST_NESTED):
+            raise InputError(
+                f"nested: got frames={self.frames}, expected an even number of frames, at most {MOST_NESTED}: they come "
+                "in pairs."
             )
         if not 0 < self.min_pixels <= self.max_pixels:
             raise InputError(

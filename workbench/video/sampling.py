@@ -1,8 +1,9 @@
-"""Which frames a policy asks for: uniform in time, never in frame number. Pure functions."""
+"""Which frames a policy asks for: by time, never by frame number. Pure functions."""
 
 import numpy as np
 
 from workbench.schema import VideoPolicy
+from workbench.video.nested import nested_instants
 
 EARLY = 0.0005  # a frame due within half a millisecond counts as shown: containers round times to milliseconds
 
@@ -14,14 +15,18 @@ def wanted_positions(seconds: np.ndarray, duration: float, policy: VideoPolicy) 
     `frames=n` asks n instants spread evenly from the first frame's time to the last frame's, both included (n=1: the
     middle). `fps` asks every 1/fps from the first frame until `duration`; where that is more than `max_frames`,
     `max_frames` even instants. Each instant is answered by the frame on show then, so that with a variable frame rate
-    one frame may answer twice. A video with no more frames than instants gives every frame once.
+    one frame may answer twice. With `nested` the instants are those of nested.py. A video with no more frames than
+    instants gives every frame once.
     """
     count = policy.frames if policy.frames is not None else _instants_at(policy.fps, duration)
     even = policy.frames is not None or count > policy.max_frames
     count = count if policy.frames is not None else min(count, policy.max_frames)
     if len(seconds) <= count:
         return list(range(len(seconds)))
-    instants = _even_instants(count, seconds[-1]) if even else np.arange(count) / policy.fps
+    if policy.nested:
+        instants = nested_instants(count, seconds[-1])
+    else:
+        instants = _even_instants(count, seconds[-1]) if even else np.arange(count) / policy.fps
     return [int(place) for place in np.searchsorted(seconds, instants + EARLY, side="right") - 1]
 
 
