@@ -19,7 +19,8 @@ def add_verbs(verbs: Any) -> None:
     ship = verbs.add_parser("ship", help="make the folder that ships: small weights, judge.json, model card")
     ship.add_argument("fitted", type=Path, help="the --out of a finished fit")
     ship.add_argument("--preset", default="embedded")
-    ship.add_argument("--figures", type=Path, required=True, help="JSON file that evaluate wrote")
+    ship.add_argument("--figures", required=True, nargs="+", metavar="[NAME=]FILE",
+                      help="JSON files that evaluate wrote; NAME says of what, where it is not the core of the world")  # fmt: skip
     ship.add_argument("--out", type=Path, required=True)
     ship.set_defaults(run=_ship)
 
@@ -41,10 +42,12 @@ def _ship(arguments: argparse.Namespace) -> int:
     from training.presets import load_preset
     from training.ship import ship
 
-    if not arguments.figures.exists():
-        raise InputError(
-            f"--figures: got {arguments.figures}, which is not there; run python -m training evaluate --out."
-        )
-    figures = json.loads(arguments.figures.read_text(encoding="utf-8"))
+    figures: dict[str, Any] = {}
+    for given in arguments.figures:
+        name, _, file = given.rpartition("=")
+        if not Path(file).exists():
+            raise InputError(f"--figures: got {file}, which is not there; run python -m training evaluate --out.")
+        found = json.loads(Path(file).read_text(encoding="utf-8"))
+        figures |= {f"{name}: {mode}" if name else mode: some for mode, some in found.items()}
     print(ship(arguments.fitted, load_preset(arguments.preset), figures, arguments.out))
     return 0

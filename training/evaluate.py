@@ -40,7 +40,8 @@ class Answered(NamedTuple):
 def evaluate(
     backend: Backend, folder: Path, videos: int, seed: int = 0, say: Callable[[str], None] = lambda line: None
 ) -> dict[str, dict[str, Figure]]:
-    """Figures by mode: every prompt the judge declares at temperature 0, pointwise also at 1 and without the video.
+    """Figures by mode: every prompt the judge declares at temperature 0, pointwise also at 1, without the video, by number
+    of objects, and without reasons where the judge can.
 
     `videos` is how many are drawn, by `seed`. Figures that nothing supports are left out.
     """
@@ -60,6 +61,12 @@ def evaluate(
             note("pointwise, video-dependent flaws", looking)
             note("pointwise, video-dependent flaws, without the video", answer(backend, name, dependent, view="none"))
             note("pointwise, temperature 1", answer(backend, name, examples, sampling=_warm(backend.sampling)))
+            if getattr(backend, "scores_only", False):
+                note("pointwise, score only", answer(backend, name, examples, score_only=True))
+        if name in ("pointwise", "pairwise_reasoning"):
+            for count in sorted({each.tags.get("objects", "") for each in answers}):
+                mine = [each for each in answers if each.tags.get("objects") == count]
+                note(f"{name}, {count} object{'s' * (count != '1')}", mine)
     return figures
 
 

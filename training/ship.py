@@ -103,8 +103,7 @@ A {parameters}-million-parameter Qwen2.5-VL (the architecture; none of its weigh
 It is here so that the workbench can be tried in full on any machine, without a GPU or a download.
 
 **It is a small judge of a small world.** {domain} Nothing it says about people, places, film or anything else that a
-camera saw has a meaning, and its good form must not be taken for knowledge. In its own world it is at its best with one
-object in the scene; of several it often describes the wrong one. The figures below count its mistakes.
+camera saw has a meaning, and its good form must not be taken for knowledge. The figures below count its mistakes.
 
 ## What it was trained for
 
@@ -125,9 +124,11 @@ From random weights, on scenes of the procedural world (`python -m bootstrap wor
 2. *dense*: the vision tower learns what lies under each token, told by the language model's own embeddings of the words
    (colour, shape, size, texture, background), and where things are and how they move.
 3. *looking*: the language model learns to say what is seen of each fact.
-4. *single*, *judge*: (item, judgment) rows, rendered by the functions that inference uses, loss on the target only, the
-   drills going on beside them; first scenes of one object, then all. The rationale names each stated fact in a fixed
-   order (seen, said, correct or wrong), then gives the score.
+4. *judge*: (item, judgment) rows, rendered by the functions that inference uses, loss on the target only, the drills going
+   on beside them. The rationale names each stated fact in a fixed order (seen, said, correct or wrong), then gives the score.
+
+Some heads start as ones that match and copy, and beside the words a second loss tells six of them where to look: at the
+word that names an object, at the video tokens that show it, at the word that is weighed (`training/gaze.py`).
 
 ## How well it does
 
