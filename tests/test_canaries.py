@@ -8,7 +8,7 @@ from workbench.__main__ import main
 from workbench.canaries import OFF_TOPIC, draw_canaries
 from workbench.canary_watch import KINDS, CanaryCount, canary_lines, canary_outcome, canary_run
 from workbench.errors import InputError
-from workbench.page.canary_note import canary_note
+from workbench.page.canary_note import canary_note, has_failed_canaries
 from workbench.prompts import load_prompt
 from workbench.quality import ITSELF, OVERALL
 from workbench.schema import Item, Judgment
@@ -113,7 +113,11 @@ def test_lines():
     assert lines[1].startswith("CANARIES FAILED: poor: 2 of 3 known best, 1 of 6 without a verdict. Look at")
     note = canary_note({"canaries": [*lines, "CANARIES FAILED: <b>"]})
     assert note.count('role="alert"') == 2 and note.count('role="status"') == 1 and "<b>" not in note
-    assert canary_note({}) == ""
+    assert (
+        canary_note({}) == ""
+        and has_failed_canaries({"canaries": lines})
+        and not has_failed_canaries({"canaries": lines[:1]})
+    )
 
 
 # -- a whole run

@@ -3,6 +3,7 @@
 import json
 import os
 import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -176,8 +177,9 @@ def test_what_cannot_be_started_is_said_at_once(runs, tmp_path, changed, said):
 
 
 def test_a_form_is_read_field_by_field():
-    form = read_table_form(None, "t.csv", None, "embedded", "ranking", True, 3.0, None)
-    assert form == TableForm(path="t.csv", mode="ranking", text_only=True, limit=3)
+    form = read_table_form(None, "t.csv", None, "embedded", "ranking", True, 3.0, None, 2)
+    assert form == TableForm(path="t.csv", mode="ranking", text_only=True, limit=3, canaries=2)
+    assert shown_command(form, Path("runs")).endswith("--limit=3 --canaries=2")
 
 
 # -- the page's handlers, without a browser

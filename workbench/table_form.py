@@ -19,7 +19,7 @@ ENDINGS = (".csv", ".tsv", ".jsonl", ".json", ".parquet")
 @dataclass(frozen=True)
 class TableForm:
     """Everything that the form holds. `upload` is a file the page was given, `path` one on this machine or a run folder;
-    `limit` 0 takes all items; a name left empty is made up."""
+    `limit` 0 takes all items; a name left empty is made up; `canaries` of each kind are mixed in."""
 
     upload: str | None = None
     path: str = ""
@@ -29,6 +29,7 @@ class TableForm:
     text_only: bool = False
     limit: int = 0
     name: str = ""
+    canaries: int = 0
 
     @property
     def source(self) -> str:
@@ -41,7 +42,8 @@ def table_command(form: TableForm, items: str, folder: Path) -> list[str]:
     words = [*COMMAND, f"--items={items}", f"--judge={form.judge.strip()}", f"--mode={form.mode}", f"--out={folder}"]
     words += [f"--videos={Path(videos).expanduser().resolve()}"] if videos and not form.text_only else []
     words += ["--no-video"] if form.text_only else []
-    return words + ([f"--limit={form.limit}"] if form.limit else [])
+    words += [f"--limit={form.limit}"] if form.limit else []
+    return words + ([f"--canaries={form.canaries}"] if form.canaries else [])
 
 
 def shown_command(form: TableForm, runs: Path) -> str:

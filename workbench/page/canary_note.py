@@ -10,6 +10,11 @@ def canary_note(status: Mapping[str, Any]) -> str:
     return "".join(map(_line, status.get("canaries") or ()))
 
 
+def has_failed_canaries(status: Mapping[str, Any]) -> bool:
+    """Whether the canaries of a run raised the alarm."""
+    return any("FAILED" in str(line) for line in status.get("canaries") or ())
+
+
 def _line(said: str) -> str:
     kind, role = ("error", "alert") if "FAILED" in said else ("", "status")
     return f'<div class="vj-note {kind}" role="{role}">{escape(said)}</div>'

@@ -12,6 +12,7 @@ from workbench import turns
 from workbench.job_kinds import JobKind
 from workbench.jobs import Job, log_tail
 from workbench.locks import is_locked
+from workbench.page.canary_note import has_failed_canaries
 from workbench.page.run_status import STATES, status_card
 from workbench.page.verbatim import verbatim, verbatim_command
 from workbench.run_folders import command_words
@@ -66,6 +67,7 @@ def _part(title: str, jobs: Sequence[Job], root: Path, chosen: str | None) -> st
 def _row(job: Job, root: Path, chosen: str | None) -> str:
     name, kind = run_name(job, root), kind_of_job(job)
     far = job_waits(job) or how_far(job, kind.counts) or ("" if job.alive else "nothing counted")
+    far += " · canaries failed" if has_failed_canaries(job.status) else ""
     done, total = job.status.get("done", 0), job.status.get("total", 0)
     share = done / total if total and job.state == "running" else 0.0
     meter = f'<span class="vj-meter" aria-hidden="true"><i style="width:{share:.1%}"></i></span>' if share else ""

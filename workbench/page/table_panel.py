@@ -1,6 +1,7 @@
 """The form that judges a table of items as a detached run: laid out, read back, started."""
 
 from collections.abc import Callable
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -8,6 +9,7 @@ from typing import Any, NamedTuple
 import gradio as gr
 
 from workbench.backends import list_backends
+from workbench.canaries import MOST
 from workbench.errors import WorkbenchError
 from workbench.page.form import MODES
 from workbench.page.show import error_note, note
@@ -18,7 +20,7 @@ QUIET = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 
 
 class TablePanel(NamedTuple):
-    """The components; the first eight are the fields of TableForm. `runs` is where runs are."""
+    """The components; the first nine are the fields of TableForm. `runs` is where runs are."""
 
     upload: gr.File
     path: gr.Textbox
@@ -28,6 +30,7 @@ class TablePanel(NamedTuple):
     text_only: gr.Checkbox
     limit: gr.Number
     name: gr.Textbox
+    canaries: gr.Number
     command: gr.HTML
     message: gr.HTML
     start: gr.Button
@@ -36,13 +39,14 @@ class TablePanel(NamedTuple):
 
     @property
     def inputs(self) -> list:
-        return list(self[:8])
+        return list(self[: len(fields(TableForm))])
 
 
 def read_table_form(*values: Any) -> TableForm:
     """The TableForm that the values of `TablePanel.inputs` make. A field left empty takes its default."""
-    given = {name: value for name, value in zip(TablePanel._fields[:8], values, strict=True) if value is not None}
-    return TableForm(**{**given, "limit": max(0, int(given.get("limit", 0)))})
+    names = [field.name for field in fields(TableForm)]
+    given = {name: value for name, value in zip(names, values, strict=True) if value is not None}
+    return TableForm(**given | {name: max(0, int(given.get(name, 0))) for name in ("limit", "canaries")})
 
 
 def table_panel(runs: Path) -> TablePanel:
@@ -66,10 +70,15 @@ def table_panel(runs: Path) -> TablePanel:
             limit = gr.Number(0, label="Limit", precision=0, minimum=0, min_width=90, info="Items; 0: all.")
             name = gr.Textbox(label="Name", placeholder="made up when empty", max_lines=1, min_width=160,
                               elem_id="vj-table-name")  # fmt: skip
+        canaries = gr.Number(0, label="Canaries", precision=0, minimum=0, maximum=MOST, elem_id="vj-table-canaries",
+                             info="So many known bests, known worsts and padded twins are mixed in, kept apart from the "
+                             "verdicts; the run says when the judge fails them.")  # fmt: skip
         command = gr.HTML(_command(TableForm(), runs), js_on_load=COPY_SCRIPT, elem_id="vj-table-command")
         message = gr.HTML(elem_id="vj-table-message")
         start = gr.Button("Start the run", variant="primary", elem_id="vj-table-start")
-    return TablePanel(upload, path, videos, judge, mode, text_only, limit, name, command, message, start, form, runs)
+    return TablePanel(
+        upload, path, videos, judge, mode, text_only, limit, name, canaries, command, message, start, form, runs
+    )
 
 
 def _command(form: TableForm, runs: Path) -> str:
