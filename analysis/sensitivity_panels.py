@@ -8,8 +8,8 @@ import gradio as gr
 from analysis.sensitivity_form import MODES, SweepForm, shown_command
 from analysis.sensitivity_texts import NO_SWEEP, WHAT_IT_IS
 from analysis.sweep_items import EXAMPLES
-from workbench.backends import list_backends
 from workbench.page.form import MODES as WORDS
+from workbench.page.served_judge import offered_judges
 from workbench.page.verbatim import COPY_SCRIPT, verbatim_command
 
 POLL_SECONDS = 2.0
@@ -113,7 +113,7 @@ def start_panel(runs: Path) -> StartForm:
     source = gr.Radio(choices, value=EXAMPLES, label="Items", elem_id="vj-sweep-source")
     path = gr.Textbox(label="Run folder or table", placeholder="runs/NAME or items.jsonl", max_lines=1, visible=False,
                       elem_id="vj-sweep-path", info="A run brings the labels of its people along.")  # fmt: skip
-    judges = gr.Dropdown([row.spec for row in list_backends() if row.named], value=list(start.judges), multiselect=True,
+    judges = gr.Dropdown(offered_judges(), value=list(start.judges), multiselect=True,
                          allow_custom_value=True, label="Judges", elem_id="vj-sweep-judges")  # fmt: skip
     with gr.Row():
         temperatures = gr.Textbox(start.temperatures, label="Temperatures", info="Or 0,0.2,..,1. At 0 one sample is all.",

@@ -7,9 +7,9 @@ import gradio as gr
 
 from analysis.tab_sections import Place, section_places
 from analysis.tab_texts import NO_COMPARISON, WHAT_COMPARE_IS
-from workbench.backends import list_backends
 from workbench.page.examples import load_examples
 from workbench.page.form_panel import FormPanel, form_panel
+from workbench.page.served_judge import offered_judges
 from workbench.page.verbatim import COPY_SCRIPT
 
 FIRST_JUDGES = ["embedded", "metric:rouge_l"]
@@ -61,7 +61,7 @@ def live_panel() -> Live:
             with gr.Row(elem_classes="vj-examples", visible=bool(load_examples())):
                 gr.HTML('<span class="vj-sub">Start from an example</span>')
                 examples = tuple(gr.Button(example.title, size="sm") for example in load_examples())
-            judges = gr.Dropdown([row.spec for row in list_backends() if row.named], value=FIRST_JUDGES, label="Judges",
+            judges = gr.Dropdown(offered_judges(), value=FIRST_JUDGES, label="Judges",
                                  multiselect=True, allow_custom_value=True, elem_id="vj-cmp-judges",
                                  info="Two to six. Also a folder, hf:owner/name, +adapter if wanted, human:NAME. One is in memory "
                                  "at a time. Metrics need a reference answer.")  # fmt: skip
