@@ -12,6 +12,7 @@ from workbench.page.known_judge import refusal
 from workbench.page.ratings import RATING_ANCHORS, ink_on, rating_colour
 from workbench.page.verdict import PageVerdict
 from workbench.page.verdict_card import letter_of, pair_card, ranking_card, score_card, suspicion_flag
+from workbench.prompts.levels import level_note
 from workbench.redaction import redact
 from workbench.schema import Judgment
 
@@ -81,6 +82,8 @@ def notes(verdict: PageVerdict) -> str:
                 "warn",
             )
         )
+    if unclear := level_note(verdict.prompt, verdict.form.rubric):
+        said.append(note(escape(unclear[:1].upper() + unclear[1:]), "warn"))
     for name in ("instruction", "reference", "description"):  # a response's flag stands beside the response
         said.append(suspicion_flag(verdict.judgments[0], name))
     return "".join(said)
@@ -121,7 +124,12 @@ def stale_note(form: JudgeForm, judged: JudgeForm | None) -> str:
     return f'<div class="vj-stale-mark">{note(text, "warn")}</div>'
 
 
-FIELD_WORDS = {"text_only": "the text-only control", "score_only": "the fast mode", "low": "the scale", "high": "the scale"}
+FIELD_WORDS = {
+    "text_only": "the text-only control",
+    "score_only": "the fast mode",
+    "low": "the scale",
+    "high": "the scale",
+}
 
 
 def changed_fields(form: JudgeForm, judged: JudgeForm) -> Sequence[str]:
