@@ -85,7 +85,8 @@ def distribution_figure(info: Sequence[Distribution]) -> go.Figure:
         _add_panel(figure, panel, number // columns + 1, number % columns + 1, roomy=columns == 1)
     # Subplot titles are plain annotations with a size of their own.
     figure.update_annotations(font_size=13)
-    return figure.update_layout(template=template(), height=inside + between, dragmode=False)
+    return figure.update_layout(template=template(), height=inside + between, dragmode=False,
+                                meta={"title": "How sure the judge is"})  # fmt: skip
 
 
 def _add_panel(figure: go.Figure, panel: Distribution, row: int, column: int, roomy: bool) -> None:

@@ -18,6 +18,7 @@ from workbench.video import Frames, sample_frames
 
 VERB = ["python", "-m", "workbench", "judge"]
 TEXTS = ("instruction", "mode", "judge", "reference", "description", "rubric", "labels")
+FLAGS = {"--no-video": "text_only", "--score-only": "score_only"}
 NUMBERS: dict[str, type] = {"frames": int, "temperature": float, "seed": int}
 
 
@@ -54,8 +55,8 @@ def form_of(command: str) -> JudgeForm:
     given: dict[str, Any] = {"responses": [], "criteria": []}
     for word in words[len(VERB) :]:
         name, sign, value = word.removeprefix("--").partition("=")
-        if word == "--no-video":
-            given["text_only"] = True
+        if word in FLAGS:
+            given[FLAGS[word]] = True
         elif word == "--score-only":
             given["score_only"] = True
         elif not word.startswith("--"):

@@ -6,7 +6,7 @@ from typing import Any
 import gradio as gr
 
 HERE = Path(__file__).parent
-STYLE_SHEETS = [HERE / "page.css", HERE / "figures.css", HERE / "tour.css"]
+STYLE_SHEETS = [HERE / "page.css", HERE / "figures.css", HERE / "tour.css", HERE / "look.css"]
 SCRIPTS = sorted((HERE / "scripts").glob("*.js"))
 
 # Fonts of the reader's own system: nothing is fetched from anywhere.

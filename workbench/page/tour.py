@@ -1,7 +1,7 @@
 """A first tour of the page in four steps: offered once in one line, started by a button, left at any step."""
 
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import gradio as gr
 
@@ -66,7 +66,7 @@ class Tour(NamedTuple):
     body: gr.Column
     walk: gr.Walkthrough
     nexts: tuple[gr.Button, ...]
-    leave: gr.Button
+    leaves: tuple[gr.Button, ...]  # one in each step
     seen: gr.BrowserState
 
 
@@ -76,19 +76,20 @@ def tour_panel() -> Tour:
         gr.HTML(INVITE)
         start = gr.Button("Take the tour", size="sm", elem_classes="vj-quiet", elem_id="vj-tour-start")
         decline = gr.Button("No, thanks", size="sm", elem_classes="vj-quiet", elem_id="vj-tour-decline")
-    with gr.Column(visible=False, elem_classes="vj-tour", elem_id="vj-tour") as body:
-        with gr.Walkthrough(selected=0, elem_id="vj-tour-steps") as walk:
-            nexts = tuple(_step(number, step) for number, step in enumerate(STEPS))
-        leave = gr.Button("Leave the tour", size="sm", elem_classes="vj-quiet", elem_id="vj-tour-leave")
-    return Tour(offer, start, decline, body, walk, nexts, leave, gr.BrowserState(False, storage_key=STORED))
+    body = gr.Column(visible=False, elem_classes="vj-tour", elem_id="vj-tour")
+    with body, gr.Walkthrough(selected=0, elem_id="vj-tour-steps") as walk:
+        nexts, leaves = zip(*(_step(number, step) for number, step in enumerate(STEPS)), strict=True)
+    return Tour(offer, start, decline, body, walk, nexts, leaves, gr.BrowserState(False, storage_key=STORED))
 
 
-def _step(number: int, step: TourStep) -> gr.Button:
+def _step(number: int, step: TourStep) -> tuple[gr.Button, gr.Button]:
+    """One step; gives its button to go on and its button to leave."""
+    small: dict[str, Any] = {"size": "sm", "elem_classes": "vj-quiet"}
     with gr.Step(step.label, id=number):
         gr.HTML(step.html)
-        return gr.Button(
-            step.button, variant="primary", size="sm", elem_classes="vj-quiet", elem_id=f"vj-tour-{number}"
-        )
+        with gr.Row(elem_classes="vj-buttons"):
+            go_on = gr.Button(step.button, variant="primary", elem_id=f"vj-tour-{number}", **small)
+            return go_on, gr.Button("Leave the tour", elem_id=f"vj-tour-leave-{number}", **small)
 
 
 def wire_tour(tour: Tour, tabs: gr.Tabs, again: gr.Button) -> None:
@@ -110,7 +111,7 @@ def wire_tour(tour: Tour, tabs: gr.Tabs, again: gr.Button) -> None:
         going = end if last else partial(gr.Walkthrough, selected=number + 1)
         gone = button.click(going, None, shown if last else tour.walk, js=_press(number), **QUIET)
         gone.then(None, js=_point(None if last else number + 1), api_visibility="private")
-    gr.on([tour.leave.click, tour.decline.click], end, None, shown, **QUIET).then(
+    gr.on([*(leave.click for leave in tour.leaves), tour.decline.click], end, None, shown, **QUIET).then(
         None, js=_point(None), api_visibility="private"
     )
 

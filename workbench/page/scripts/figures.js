@@ -4,7 +4,7 @@
   const plain = (html) => new DOMParser().parseFromString(String(html).replace(/<br\s*\/?>/g, ' · '), 'text/html').body.textContent.trim();
 
   function titleOf(plot) {
-    const title = plot.layout.title?.text;
+    const title = plot.layout.meta?.title || plot.layout.title?.text;
     const above = (plot.layout.annotations || []).map((note) => note.text);
     return plain(title || above.join(', ') || 'Figure').slice(0, 300);
   }
@@ -13,8 +13,9 @@
   function rowsOf(plot) {
     const rows = [];
     for (const trace of plot._fullData.filter((one) => one.visible === true && one.hoverinfo !== 'skip')) {
-      const axis = (letter) => plot._fullLayout[trace[letter + 'axis']?.replace(letter, letter + 'axis')]?.title?.text;
-      const names = {x: plain(axis('x') || '') || 'x', y: plain(axis('y') || '') || 'y'};
+      // What is measured stands before what is said of it: "rating; expected 3.8".
+      const axis = (letter) => plain(plot.layout[trace[letter + 'axis']?.replace(letter, letter + 'axis')]?.title?.text || '');
+      const names = {x: axis('x').split(/[;,]/)[0] || 'x', y: axis('y').split(/[;,]/)[0] || 'y'};
       const series = /^trace \d+$/.test(trace.name || '') ? '' : plain(trace.name || '');
       const row = (x, y, rest) => rows.push({series, [names.x]: x, [names.y]: y, ...rest});
       const said = (text) => (text === undefined || text === null || text === '' ? '' : plain(text));
