@@ -8,7 +8,7 @@ model that `install` was called on attends as before, unless a `Cascade` is pass
 
 from typing import TYPE_CHECKING, Any
 
-from workbench.backends import partial_attention
+from workbench.backends import partial_attention, segments
 from workbench.backends.partial_attention import (
     Partial,
     Piece,
@@ -45,6 +45,9 @@ class Cascade:
         self._values: dict[int, torch.Tensor] = {}
         self._bias: torch.Tensor | None = None  # of this forward, made by its first layer
         self._bands = bands_of(paths)
+        # Segments that all have at this depth, and so short that their scores cost little, are asked with the own tokens.
+        self._short = [band[0] for band in self._bands if self._is_short(band)]
+        self._long = [band for band in self._bands if not self._is_short(band)]
 
     def advance(self, count: int) -> None:
         """Keep the keys and values of the last forward's first `count` tokens.
@@ -92,17 +95,20 @@ class Cascade:
         # [key-value heads, sequences, queries, size]: the heads of a group ask the same keys, so they are queries too.
         asked = (query * scale).reshape(count, groups, heads // groups * new, size).transpose(0, 1).contiguous()
         own = Piece(*self._append(layer, key, value), self._own_bias(new, heads // groups, key))
-        whole = [band[0] for band in self._bands if len(band) == 1 and band[0].rows == slice(0, count)]
-        pieces = [own, *(Piece(part.keys[layer], part.values[layer], part.bias) for part in whole)]
-        if len(whole) == len(self._bands) and score_count(asked, pieces) <= partial_attention.MOST_SCORES:
-            merged = attend_jointly(asked, pieces)
+        pieces = [own, *(Piece(part.keys[layer], part.values[layer], part.bias) for part in self._short)]
+        if score_count(asked, pieces) <= partial_attention.MOST_SCORES:
+            partials, apart = [attend_jointly(asked, pieces)], self._long
         else:
-            partials = [attend(asked, *own), *(self._band(band, layer, asked) for band in self._bands)]
-            merged = merge(partials).to(value.dtype)
+            partials, apart = [attend(asked, *own)], self._bands
+        merged = merge([*partials, *(self._band(band, layer, asked) for band in apart)]).to(value.dtype)
         if new == 1:
             return merged.transpose(0, 1).reshape(count, 1, heads, size)
         merged = merged.view(groups, count, heads // groups, new, size)
         return merged.permute(1, 3, 0, 2, 4).reshape(count, new, heads, size)
+
+    def _is_short(self, band: "list[Part]") -> bool:
+        part = band[0]
+        return len(band) == 1 and part.rows == slice(0, self.count) and part.keys[0].shape[2] < segments.LARGE
 
     def _append(self, layer: int, key: "torch.Tensor", value: "torch.Tensor") -> "tuple[torch.Tensor, torch.Tensor]":
         """Put the new tokens behind the kept ones; all of a layer's own keys and values."""

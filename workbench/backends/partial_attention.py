@@ -76,8 +76,8 @@ def score_count(asked: "torch.Tensor", pieces: list[Piece]) -> int:
     return heads * count * queries * sum(piece.keys.shape[2] for piece in pieces)
 
 
-def attend_jointly(asked: "torch.Tensor", pieces: list[Piece]) -> "torch.Tensor":
-    """Few queries: products with each piece apart, one softmax over all scores. The same sums in a third of the steps."""
+def attend_jointly(asked: "torch.Tensor", pieces: list[Piece]) -> Partial:
+    """Few keys: products with each piece apart, one softmax over all scores. The same sums in a third of the steps."""
     import torch
 
     heads, count, queries, size = asked.shape
@@ -87,14 +87,18 @@ def attend_jointly(asked: "torch.Tensor", pieces: list[Piece]) -> "torch.Tensor"
         together = asked.view(heads, segments, count // segments * queries, size)
         found = torch.matmul(together, keys.transpose(-1, -2))
         scores.append((found if bias is None else found + bias.to(found.device)).view(heads, count, queries, -1))
-    shares = torch.cat(scores, dim=-1).softmax(dim=-1, dtype=torch.float32).to(asked.dtype)
+    shares = torch.cat(scores, dim=-1).float()
+    highest = shares.amax(dim=-1, keepdim=True)
+    shares = shares.sub_(highest).exp_()
+    total = shares.sum(dim=-1, keepdim=True)
+    shares = shares.to(asked.dtype)
     merged, start = None, 0
     for _, values, _ in pieces:
         segments, length = values.shape[1:3]
         share = shares[..., start : start + length].reshape(heads, segments, count // segments * queries, length)
         found = torch.matmul(share, values).view(asked.shape)
         merged, start = found if merged is None else merged.add_(found), start + length
-    return merged
+    return Partial(merged.div_(total.to(merged.dtype)), total.log_().add_(highest))
 
 
 def merge(partials: list[Partial]) -> "torch.Tensor":
@@ -103,6 +107,10 @@ def merge(partials: list[Partial]) -> "torch.Tensor":
 
     if len(partials) == 1:
         return partials[0].output
+    if len(partials) == 2:
+        one, other = partials
+        share = torch.sigmoid(one.weight - other.weight).to(one.output.dtype)
+        return torch.lerp(other.output, one.output, share)
     shares = torch.softmax(torch.stack([partial.weight for partial in partials]), dim=0)
     merged = partials[0].output * shares[0]
     for partial, share in zip(partials[1:], shares[1:], strict=True):
