@@ -74,6 +74,26 @@ def test_runs_are_listed_chosen_and_named_by_their_owner_alone(tmp_path, asked_b
         free_folder("other", tmp_path, "sweep")
 
 
+def test_a_demo_works_on_one_job_of_each_and_few_in_all(tmp_path, asked_by, monkeypatch):
+    monkeypatch.setenv("WORKBENCH_DEMO", "1")
+    alive = set()
+    monkeypatch.setattr(jobs, "is_locked", lambda path: path.parent.name in alive)
+    for number in range(jobs.DEMO_JOBS + 1):
+        asked_by(owner_of(f"{number}" * 40))
+        claim(tmp_path / f"run{number}")
+        (tmp_path / f"run{number}" / "job.json").write_text("{}")
+        if number < jobs.DEMO_JOBS:
+            jobs._check_demo(tmp_path / "new")
+        alive.add(f"run{number}")
+        with pytest.raises(InputError, match="job of yours"):
+            jobs._check_demo(tmp_path / "new")
+    asked_by(BEN)
+    with pytest.raises(InputError, match="5 jobs are at work"):
+        jobs._check_demo(tmp_path / "new")
+    asked_by(None)  # a command
+    jobs._check_demo(tmp_path / "new")
+
+
 def test_a_folder_with_files_of_others_cannot_be_claimed(tmp_path, asked_by):
     (tmp_path / "set").mkdir()
     (tmp_path / "set" / "items.jsonl").write_text("{}\n")

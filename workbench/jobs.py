@@ -26,7 +26,8 @@ from workbench.job_kinds import kind_of
 from workbench.job_record import FOLDER_VARIABLE, change_record, read_record
 from workbench.json_files import read_json
 from workbench.locks import is_locked, lock_in_time
-from workbench.owners import claim, visible
+from workbench.owners import claim, reader, visible
+from workbench.permissions import DEMO_JOBS, is_demo
 from workbench.process_identity import began, is_process, writers_of
 from workbench.redaction import redact
 from workbench.schema import utc_now
@@ -67,6 +68,7 @@ def start(command: Sequence[str], folder: Path, cwd: Path | None = None, asked: 
     takes_turn = kind_of(command).takes_turn
     if asked is None:
         _check_room(takes_turn)
+        _check_demo(folder)
     try:
         return _start(command, folder, cwd if cwd and cwd.is_dir() else Path.cwd(), takes_turn, asked or time.time())
     except OSError as error:  # no space, no permission
@@ -112,6 +114,18 @@ def _check_room(takes_turn: bool) -> None:
     most = turns.limits().waiting
     if takes_turn and turns.holders() and sum(turn.kind == "job" for turn in turns.waiting()) >= most:
         raise InputError(f"The queue is full: {most} jobs wait already. Start this one when some of them are done.")
+
+
+def _check_demo(folder: Path) -> None:
+    """Raises InputError in a demo where whoever asks has a job at work, or enough others have."""
+    if reader() is None or not is_demo():
+        return
+    beside = (path.parent for path in folder.parent.glob("*/job.json"))
+    alive = [other for other in beside if is_locked(other / "log.txt")]
+    if any(map(visible, alive)):
+        raise InputError("A job of yours is at work already. This is a public demo: one at a time; stop it, or wait for it.")
+    if len(alive) >= DEMO_JOBS:
+        raise InputError(f"{len(alive)} jobs are at work, as many as this public demo takes. Try again later.")
 
 
 def _by(folder: Path) -> str:

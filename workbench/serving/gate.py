@@ -5,10 +5,13 @@ events and files to their owners, and bounds how much and how often somebody sen
 """
 
 import json
+import os
 import re
 import shutil
+import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.cookies import CookieError, SimpleCookie
 from pathlib import Path
@@ -30,6 +33,7 @@ HEADER = "x-workbench-owner"  # for programs, which keep no cookies: any secret 
 NAME = re.compile(r"[A-Za-z0-9_-]{1,80}")  # of a session, an event, an upload
 MOST_NAMES = 50_000
 LEAST_FREE = 1 << 30  # bytes that uploads leave free on the disk
+DRAFT_SECONDS = 600.0  # without a byte more: an upload that broke off
 SLACK = 1 << 20  # bytes of a multipart body beside its file
 LOOPBACK = re.compile(r"(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?", re.IGNORECASE)
 OTHERS = ("This page belongs to another browser, or this browser keeps no cookies for it. Open the page in a tab of its own, "
@@ -184,6 +188,7 @@ class Gate:
         uploads.mkdir(parents=True, exist_ok=True)
         if shutil.disk_usage(uploads).free < int(length) + LEAST_FREE:
             raise Refusal(507, "The disk of this page is full. Try again later, or tell whoever runs it.")
+        _clear_drafts(uploads)
         kept: list[Message] = []
 
         async def keep(message: Message) -> None:
@@ -266,6 +271,16 @@ def _given(body: bytes, scope: Scope, receive: Receive) -> Receive:
         return first.pop() if first else await receive()
 
     return give
+
+
+def _clear_drafts(uploads: Path) -> None:
+    """Remove what uploads that broke off left; gradio writes one into the upload folder itself until it is whole."""
+    with os.scandir(uploads) as entries:
+        drafts = [Path(entry) for entry in entries if entry.is_file(follow_symlinks=False)]
+    for draft in drafts:
+        with suppress(FileNotFoundError):  # it became whole meanwhile
+            if time.time() - draft.stat().st_mtime > DRAFT_SECONDS:
+                draft.unlink()
 
 
 def _paths(kept: list[Message]) -> list[str]:
