@@ -64,7 +64,7 @@ def test_the_worst_is_about_something_else():
 
 def test_a_small_batch_has_fewer_and_what_cannot_be_is_refused():
     assert kinds(draw_canaries(items(1), POINT, 50, view="none")) == [*KINDS]
-    with pytest.raises(InputError, match="expected 1 to 1,000"):
+    with pytest.raises(InputError, match="expected 1 to 200"):
         draw_canaries(items(1), POINT, 10**6)
     with pytest.raises(InputError, match="video itself"):
         draw_canaries([Item(None, OVERALL, (ITSELF,))], POINT, 1)

@@ -21,7 +21,7 @@ from workbench.quality import ITSELF
 from workbench.reply_form import MAX_RANKED
 from workbench.schema import Item, Video, View
 
-MOST = 1_000  # of a kind
+MOST = 200  # of a kind
 OFF_TOPIC = (
     "Boil the pasta for nine minutes in salted water, then drain it and stir in the butter.",
     "The parliament adjourned until Thursday, after a long debate about fishing quotas.",

@@ -14,7 +14,7 @@ from workbench.schema import Item
 
 Suspicion = Literal["forged tag", "order to the judge", "claimed verdict", "disguised characters"]
 MEANINGS: dict[Suspicion, str] = {
-    "forged tag": "holds a tag or chat token such as those around it in the prompt; it was made plain text",
+    "forged tag": "holds a forged tag or chat token (made plain text before the judge read it)",
     "order to the judge": "tells the judge what to do",
     "claimed verdict": "states a verdict of its own",
     "disguised characters": "holds characters that hide or reorder what is read",

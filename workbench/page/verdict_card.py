@@ -112,7 +112,7 @@ def suspicion_flag(judgment: Judgment, name: str) -> str:
     found = judgment.suspicious.get(name, ())
     if not found:
         return ""
-    why = "; ".join(MEANINGS.get(kind, kind) for kind in found)
+    why = " and ".join(MEANINGS.get(kind, kind) for kind in found)
     said = f"This {name.split()[0]} {why}. It was judged as any other: look at the verdict with care."
     return f'<p class="vj-flag" role="note"><strong>Suspicious text.</strong> {escape(said)}</p>'
 
