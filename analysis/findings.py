@@ -9,7 +9,7 @@ from analysis.comparison import Comparisons, compare
 from analysis.matching import Gold, Matched, gold_ratings
 from analysis.meta_evaluation import MetaEvaluation, meta_evaluate, rated_judges
 from analysis.records import Records, judge_columns, read_runs
-from analysis.scaling_curves import Scaling, repeated, scale
+from analysis.scaling_curves import Scaling, curves
 from workbench.errors import InputError
 
 
@@ -45,5 +45,5 @@ def findings(records: Records, gold: str = "human", dimension: str | None = None
         why = str(error)
     ratings = gold_ratings(records, gold)
     rated = rated_judges(records, judge_columns(records, gold), ratings) if ratings.items else {}
-    curves = repeated(scale(records, gold))
-    return Findings(tuple(runs), meta, calibrate(records, gold), comparison, why, rated, ratings, curves)
+    scaling = curves(records, gold, least=2)
+    return Findings(tuple(runs), meta, calibrate(records, gold), comparison, why, rated, ratings, scaling)

@@ -2,11 +2,12 @@
 
 from typing import NamedTuple
 
-from analysis.matching import gold_ratings, no_common_items
+from analysis.matching import gold_ratings
 from analysis.pairs import gold_choices, pair_rows
 from analysis.records import Records, judge_columns
 from analysis.scaling import ScalePoint, rating_curve, rating_samples
 from analysis.scaling_pairs import pair_curve, votes_of
+from workbench.errors import InputError
 
 
 class Scaling(NamedTuple):
@@ -19,24 +20,31 @@ class Scaling(NamedTuple):
 def scale(records: Records, gold: str = "human", seed: int = 0) -> dict[str, Scaling]:
     """The curves of every judge by label.
 
-    Raises InputError where nobody is called `gold`, or no judge met it on any item.
+    Raises InputError where nobody is called `gold`, or there is nothing to draw a curve of.
+    """
+    found = curves(records, gold, seed)
+    if not found:
+        raise InputError(
+            f"scale: no judge has anything in common with {gold!r} to draw a curve of: a rating of an item rated there, or a "
+            "verdict on a pair of which one is preferred there; give the runs that judged those items."
+        )
+    return found
+
+
+def curves(records: Records, gold: str = "human", seed: int = 0, least: int = 1) -> dict[str, Scaling]:
+    """The curves that have at least `least` points, of judges by label; {} where there are none.
+
+    Two points need a judge that was asked twice: several samples, or a pair in both orders.
     """
     ratings, choices = gold_ratings(records, gold), gold_choices(records, gold)
     found = {}
     for name, column in judge_columns(records, gold).items():
         samples = rating_samples(records, column, ratings)
         votes = votes_of(pair_rows(records, column, choices))
-        if samples or votes:
-            found[name] = Scaling(rating_curve(samples, seed) if samples else [], pair_curve(votes, seed))
-    if not found:
-        raise no_common_items(gold)
+        one = Scaling(
+            rating_curve(samples, seed) if samples and samples.scores.shape[1] >= least else [],
+            pair_curve(votes, seed) if any(sum(map(len, vote.by_order)) >= least for vote in votes) else [],
+        )
+        if one.ratings or one.preferences:
+            found[name] = one
     return found
-
-
-def repeated(found: dict[str, Scaling]) -> dict[str, Scaling]:
-    """The curves that have more than one point: those of judges that were asked more than once (or in both orders)."""
-    kept = {
-        name: Scaling(*(points if any(one.k > 1 for one in points) else [] for points in one))
-        for name, one in found.items()
-    }
-    return {name: one for name, one in kept.items() if one.ratings or one.preferences}

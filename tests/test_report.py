@@ -88,6 +88,15 @@ def test_one_judge_and_one_item_make_a_report_that_says_what_there_is_not(tmp_pa
     assert "expected two; give another run" in page and "one video: no interval" in page
 
 
+def test_all_ties_and_nothing_readable_make_a_report_too(tmp_path):
+    pair, alone = Item(Video("v"), "Which?", ("a", "b")), Item(Video("v"), "What?", ("a",))
+    lines = [Judgment(pair.id, who, "p", "scored", choice="tie") for who in ("human:a", "judge")]
+    silent = [Judgment(alone.id, "human:a", "p", "scored", score=3.0), Judgment(alone.id, "judge", "q", "unparsed")]
+    for name, group in (("ties", (pair, lines)), ("silent", (alone, silent))):
+        assert main(["report", write(tmp_path / name, [group]), "--out", str(tmp_path / f"{name}-out")]) == 0
+        assert "What are more samples worth" not in (tmp_path / f"{name}-out" / "report.html").read_text()
+
+
 @pytest.mark.parametrize(
     ("gold", "out", "said"), [("nobody", "out", "there are: human:a"), ("human", "file", "name a folder")]
 )
