@@ -51,6 +51,7 @@ _CLAIMED = (
     r"\[\[\s?(?:\d{1,3}|[a-c]|tie)\s?\]\]",
     r"\b\d{1,3}\s?(?:/|out of)\s?(?:5|10|100)\b",
     r"\bfinal (?:answer|verdict|score|rating)\s?[:=]",
+    r"\bthis (?:very )?(?:response|answer) is (?:the )?(?:better|best|perfect)\b",
 )
 _PATTERNS: dict[Suspicion, re.Pattern[str]] = {
     "forged tag": re.compile("|".join(_FORGED), re.MULTILINE),
