@@ -20,6 +20,7 @@ from analysis import (
     commands_calibrate,
     commands_compare,
     commands_failures,
+    commands_fast,
     commands_quality,
     commands_report,
     commands_scale,
@@ -39,6 +40,7 @@ VERB_MODULES = (
     commands_quality,
     commands_bench,
     commands_sweep,
+    commands_fast,
 )
 
 

@@ -4,14 +4,21 @@ import json
 
 import pytest
 
+from analysis.__main__ import main as analyse
 from workbench.__main__ import main
 from workbench.backends import load_backend
+from workbench.backends.judge_file import JudgeFile, read_judge_file, write_judge_file
 from workbench.batch import Assignment
 from workbench.errors import InputError
 from workbench.judge import judge_items, plan_judging
+from workbench.page.fast_mode import fast_mode_help
+from workbench.page.form import JudgeForm, assignment_of
+from workbench.page.kept import form_of
+from workbench.page.receipt import repeat_command
 from workbench.prompts import load_prompt
-from workbench.schema import Item, Judgment, Sampling
+from workbench.schema import Item, Judgment, Sampling, Video
 from workbench.score_only import Agreement, agreements
+from workbench.store import Run
 
 
 def verdict(item, score=None, choice=None, judge="a", **options):
@@ -92,3 +99,43 @@ def test_runs_made_before_go_on():
     prompt = load_prompt("pointwise")
     assert "score_only" not in Assignment(("a",)).config(prompt)
     assert Assignment(("a",), score_only=True).config(prompt) == Assignment(("a",)).config(prompt)
+
+
+def test_agreement_with_intervals(tmp_path, capsys):
+    """Of a run with both: the share and the distance, drawn by video; the sentence goes to where pages find it."""
+    items = [Item(Video(sha256="ab"[number % 2] * 64), f"What {number}?", ("x",)) for number in range(4)]
+    run = Run.create(tmp_path / "run", config={}, prompts=[], command="test")
+    with run.writing():
+        run.add_items(items)
+        for item, fast, slow in zip(items, (4.0, 2.0, 5.0, 1.0), (4.0, 5.0, 4.0, None), strict=True):
+            run.append(verdict(item.id, fast, judge="a (score only)"))
+            if slow:
+                run.append(verdict(item.id, slow))
+    folder = tmp_path / "checkpoint"
+    folder.mkdir()
+    write_judge_file(folder, JudgeFile(scale=(1, 5)))
+    assert analyse(["score-only", str(run.folder), "--into", str(folder), "--json", str(tmp_path / "found.json")]) == 0
+    told = json.loads((tmp_path / "found.json").read_text())["judges"]["a"]
+    assert told["equal verdicts"]["value"] == pytest.approx(1 / 3) and told["apart"]["value"] == pytest.approx(4 / 3)
+    assert told["apart"]["n"] == 3 and told["apart"]["left_out"] == 1 and told["apart"]["videos"] == 2
+    kept = read_judge_file(folder)
+    assert kept.scale == (1, 5) and "33% of its 3 verdicts on 2 videos" in kept.score_only
+    assert kept.score_only in fast_mode_help(str(folder)) and "not known" in fast_mode_help("hf:owner/name")
+    assert "equal verdicts" in capsys.readouterr().out
+
+
+def test_one_kind_alone_has_no_agreement(tmp_path, capsys):
+    item = Item(None, "What?", ("x",))
+    run = Run.create(tmp_path / "run", config={}, prompts=[], command="test")
+    with run.writing():
+        run.add_items([item])
+        run.append(verdict(item.id, 3.0, judge="a (score only)"))
+    assert analyse(["score-only", str(run.folder)]) == 2
+    assert "judge them twice" in capsys.readouterr().err
+
+
+def test_the_page_s_fast_mode_is_the_command_s():
+    form = JudgeForm(video="clip.mp4", instruction="What?", responses=("a",), score_only=True)
+    assert assignment_of(form).score_only and not assignment_of(JudgeForm()).score_only
+    assert repeat_command(form).endswith(" --score-only") and "--score-only" not in repeat_command(JudgeForm())
+    assert form_of(repeat_command(form)).score_only

@@ -28,23 +28,29 @@ class Agreement(NamedTuple):
 
 
 def agreements(judgments: Iterable[Judgment]) -> list[Agreement]:
-    """One for each judge that scored without a reply; compared by item, prompt and order of responses, first samples."""
+    """One for each judge that scored without a reply."""
+    return [_agreement(judge, pairs) for judge, pairs in both_ways(judgments).items()]
+
+
+def both_ways(judgments: Iterable[Judgment]) -> dict[str, list[tuple[Judgment, Judgment | None]]]:
+    """Each judge's verdicts without a reply, and beside each its reasoned one of the same item, prompt and order of
+    responses, first samples; None where that is missing or was not scored."""
     scored = [one for one in judgments if one.status == "scored" and one.sample == 0]
     by_key = {(one.judge, *_key(one)): one for one in scored}
-    fast: dict[str, list[Judgment]] = {}
+    found: dict[str, list[tuple[Judgment, Judgment | None]]] = {}
     for one in scored:
         if one.judge.endswith(SCORE_ONLY):
-            fast.setdefault(one.judge.removesuffix(SCORE_ONLY), []).append(one)
-    return [_agreement(judge, some, by_key) for judge, some in fast.items()]
+            judge = one.judge.removesuffix(SCORE_ONLY)
+            found.setdefault(judge, []).append((one, by_key.get((judge, *_key(one)))))
+    return found
 
 
 def _key(judgment: Judgment) -> tuple:
     return judgment.item, judgment.prompt, tuple(judgment.settings.get("order", ()))
 
 
-def _agreement(judge: str, fast: list[Judgment], by_key: dict[tuple, Judgment]) -> Agreement:
-    found = [(one, by_key.get((judge, *_key(one)))) for one in fast]
+def _agreement(judge: str, found: list[tuple[Judgment, Judgment | None]]) -> Agreement:
     pairs = [(one, other) for one, other in found if other is not None]
     equal = sum((one.score, one.choice) == (other.score, other.choice) for one, other in pairs)
     apart = [abs(one.score - other.score) for one, other in pairs if one.score is not None and other.score is not None]
-    return Agreement(judge, len(pairs), equal, sum(apart) / len(apart) if apart else None, len(fast) - len(pairs))
+    return Agreement(judge, len(pairs), equal, sum(apart) / len(apart) if apart else None, len(found) - len(pairs))

@@ -52,6 +52,7 @@ class JudgeForm:
     frames: int = DEFAULT_FRAMES  # 0: the judge's own way
     temperature: float = 0.0
     seed: int = 0
+    score_only: bool = False  # the fast mode: a rating without reasons
 
     @property
     def given_responses(self) -> tuple[str, ...]:
@@ -124,7 +125,8 @@ def prompt_options(form: JudgeForm) -> dict[str, Any]:
 def assignment_of(form: JudgeForm) -> Assignment:
     """What the form asks of its judge; the pixel budget and the length of replies are left to the judge."""
     sampling = {"temperature": float(form.temperature), "seed": form.seed}
-    return Assignment((form.judge.strip(),), sampling, frames_of(form), view="none" if form.text_only else None)
+    return Assignment((form.judge.strip(),), sampling, frames_of(form), view="none" if form.text_only else None,
+                      score_only=form.score_only)  # fmt: skip
 
 
 def frames_of(form: JudgeForm) -> dict[str, int]:

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import gradio as gr
 
 from workbench.page.examples import Example, shipped_path
+from workbench.page.fast_mode import fast_mode_help
 from workbench.page.form import MODES, MOST_FRAMES, MOST_RESPONSES, JudgeForm
 from workbench.page.known_judge import about_judge, frames_help, known_judge
 from workbench.page.served_judge import offered_judges, served_judge
@@ -29,6 +30,7 @@ class FormPanel(NamedTuple):
     frames: gr.Slider
     temperature: gr.Slider
     seed: gr.Number
+    score_only: gr.Checkbox
     responses: tuple[gr.Textbox, ...]
     rows: tuple[gr.Group, ...]
     removes: tuple[gr.Button, ...]
@@ -92,9 +94,10 @@ def form_panel(prefix: str = "vj") -> FormPanel:
             rubric, low, high, labels, criteria = _guide()
         with gr.Accordion("Reference, frames and sampling", open=False):
             reference, description, frames, temperature, seed, text_only = _settings(prefix, first)
+    score_only = _fast_mode(prefix, judge, first)
     return FormPanel(
         video, instruction, mode, judge, text_only, reference, description, rubric, low, high, labels, criteria, frames,
-        temperature, seed, responses, rows, removes, add, gr.State(1), player, video_note,
+        temperature, seed, score_only, responses, rows, removes, add, gr.State(1), player, video_note,
     )  # fmt: skip
 
 
@@ -173,6 +176,14 @@ def _settings(prefix: str, judge: str):
         info="If the score hardly changes, the judge did not need to look.",
     )
     return reference, description, frames, temperature, seed, text_only
+
+
+def _fast_mode(prefix: str, judge: gr.Dropdown, first: str) -> gr.Checkbox:
+    """The choice of a rating without reasons, with what is known of how far the chosen judge then agrees with itself."""
+    score_only = gr.Checkbox(label="Fast: the rating alone", info=fast_mode_help(first), elem_id=f"{prefix}-fast")
+    judge.change(lambda spec: gr.update(info=fast_mode_help(spec or "")), judge, score_only, queue=False,
+                 show_progress="hidden", api_visibility="private")  # fmt: skip
+    return score_only
 
 
 # -- changes of the form

@@ -25,6 +25,7 @@ class KnownJudge(NamedTuple):
     declared: Declared = Declared()
     policy: VideoPolicy | None = None
     preset: Preset | None = None
+    score_only: str = ""  # what is known of its verdicts without a reply
     problem: str = ""  # its judge.json cannot be read
 
     @property
@@ -48,7 +49,7 @@ def known_judge(spec: str) -> KnownJudge:
         file = _judge_file(spec)
     except BackendError as error:
         return KnownJudge(problem=str(error))
-    return KnownJudge(file.declared, file.video_policy) if file else KnownJudge()
+    return KnownJudge(file.declared, file.video_policy, score_only=file.score_only) if file else KnownJudge()
 
 
 def _judge_file(spec: str) -> JudgeFile | None:

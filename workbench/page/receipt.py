@@ -25,7 +25,8 @@ def repeat_command(form: JudgeForm) -> str:
     options += [("temperature", f"{form.temperature:g}"), ("seed", form.seed)]
     words = ["python", "-m", "workbench", "judge", *([_from_root(form.video)] if form.video else [])]
     words += [f"--{name}={value}" for name, value in options]  # with "=", since a value may begin with a dash
-    return shlex.join([*words, *(["--no-video"] if form.text_only else [])])
+    words += ["--no-video"] if form.text_only else []
+    return shlex.join([*words, *(["--score-only"] if form.score_only else [])])
 
 
 def _from_root(video: str) -> str:
