@@ -39,6 +39,7 @@ def test_what_is_written(report):
     )
     assert written["peak_memory_bytes"]["samples_ratio"] > 0 and 0 < written["share_of_matrix_rate"] < 1
     assert written["measured"][3]["limit"] == 1.5
+    assert "Medians of 1 round in which the contenders take turns" in said
 
 
 def test_replies_are_the_plain_ones(report):
@@ -75,8 +76,10 @@ def test_a_model_of_an_unknown_name(capsys):
 
 
 def test_options(monkeypatch):
-    args = parser().parse_args(["bench", "--frames", "8", "--temperatures", "0,0.5", "--samples", "3"])
-    assert args.frames == 8 and args.temperatures == (0.0, 0.5) and args.model == shapes.DEFAULT_MODEL
+    args = parser().parse_args(["bench", "--frames", "8", "--temperatures", "0,0.5", "--samples", "3", "--rounds", "2"])
+    assert (
+        args.rounds == 2 and args.frames == 8 and args.temperatures == (0.0, 0.5) and args.model == shapes.DEFAULT_MODEL
+    )
     asked = []
     monkeypatch.setattr("workbench.benchmark.command.bench", lambda *given: asked.append(given))
     assert main(["bench", "--responses", "2", "--out", "x.json"]) == 0

@@ -144,6 +144,7 @@ def _bench_verb(verbs: Any) -> None:
                        help="a folder, a Hub id, or random weights: random:qwen2.5-vl-22m, -3b, -7b "
                        "(default: %(default)s)")  # fmt: skip
     bench.add_argument("--frames", type=_positive, metavar="N", help="of the video (default: 60)")
+    bench.add_argument("--rounds", type=_positive, metavar="N", help="of which medians count (default: 5)")
     bench.add_argument("--responses", type=_positive, metavar="R", help="judged about it (default: 5)")
     bench.add_argument(
         "--temperatures", type=_numbers, metavar="T,T..", help="each response at each (default: 0,0.5,1)"
@@ -195,7 +196,7 @@ def _run_verb(args: Namespace, command: str) -> int:
         from workbench.benchmark import command as benchmark
         from workbench.benchmark.shape import Shape
 
-        names = ("frames", "responses", "temperatures", "samples")
+        names = ("frames", "rounds", "responses", "temperatures", "samples")
         benchmark.bench(
             args.model, Shape(**{name: getattr(args, name) for name in names if getattr(args, name)}), args.out
         )

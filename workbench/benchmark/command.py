@@ -1,6 +1,7 @@
 """`python -m workbench bench`: measure, print a table with the arithmetic limits, write JSON."""
 
 import json
+import os
 import platform
 import resource
 import tempfile
@@ -40,6 +41,7 @@ def _measure(model: str, folder: str, shape: Shape, scratch: Path, say: Callable
     from workbench.benchmark.arithmetic import matrix_rate
     from workbench.benchmark.contenders import exactly_as_long
 
+    before = _load()
     say(f"loading {model}")
     judge = load_local(folder)
     frames, decode_seconds = _frames(scratch, shape)
@@ -61,6 +63,8 @@ def _measure(model: str, folder: str, shape: Shape, scratch: Path, say: Callable
         "device": judge.report["device"],
         "machine": platform.processor() or platform.machine(),
         "threads": torch.get_num_threads(),
+        "processors": os.cpu_count(),
+        "load_average": [before, _load()],
         "versions": {"torch": torch.__version__, "transformers": _version("transformers")},
         "shape": vars(shape) | {"temperatures": list(shape.temperatures), "sweep": list(shape.sweep)},
         "decode_seconds": decode_seconds,
@@ -104,10 +108,25 @@ def _peak_bytes(device: Any) -> int:
     return used if platform.system() == "Darwin" else used * 1024
 
 
+def _load() -> float | None:
+    """Processes that wanted a processor in the last minute, ours among them; None where the system does not tell."""
+    return round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None
+
+
 def _version(package: str) -> str:
     from importlib.metadata import version
 
     return version(package)
+
+
+def _how(report: dict[str, Any]) -> str:
+    """How the numbers were taken."""
+    before, after = report["load_average"]
+    load = (
+        "" if before is None else f"; load average {before} before and {after} after, {report['processors']} processors"
+    )
+    rounds = report["shape"]["rounds"]
+    return f"Medians of {rounds} round{'s' * (rounds > 1)} in which the contenders take turns{load}."
 
 
 def table(report: dict[str, Any]) -> list[str]:
@@ -131,6 +150,7 @@ def table(report: dict[str, Any]) -> list[str]:
     return [
         *lines,
         "",
+        _how(report),
         f"Seconds by stage of {first['judgments']} judgments: video decoding {report['decode_seconds']:.2f}, {stages}.",
         f"Tokens a second: {first['tokens_per_second']:.0f}, plain {first['peer_tokens_per_second']:.0f}.",
         f"Share of the machine's matrix rate ({report['matrix_operations_per_second'] / 1e9:.0f} GFLOP/s): "

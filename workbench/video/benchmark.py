@@ -1,6 +1,6 @@
 """Which decoder is fastest, measured in one run on one machine: `python -m workbench.video.benchmark [VIDEO]`.
 
-Without a video it writes one minute of moving picture (H.264, 640x360, B-frames) and measures on that. Every method is
+Without a video it writes one of moving picture (H.264, 640x360, B-frames) and measures on that. Every method is
 asked for the same frames; "exact" is the share that equals, picture for picture, a decode of everything by PyAV.
 Random access by decord is in the table to show what is not used: it is fast, and in many files it gives other frames.
 """
@@ -27,6 +27,7 @@ from workbench.video.sampling import wanted_positions
 from workbench.video.scan import Scan, scan_file
 
 ROUNDS = 3  # the median of this many is shown
+OURS, GET_BATCH = "PyAV, groups, non-reference skipped *", "decord, get_batch"
 SAME = 1.0  # mean difference of two pictures, of 255: the decoders interpolate 10-bit colours differently
 
 Small = dict[int, np.ndarray]  # position -> every 4th pixel, so that hundreds of frames fit in memory
@@ -44,24 +45,27 @@ class Row(NamedTuple):
 def main(argv: list[str] | None = None) -> int:
     """Print the table. Returns 0."""
     parser = argparse.ArgumentParser(prog="python -m workbench.video.benchmark", description=__doc__.splitlines()[0])
-    parser.add_argument("video", nargs="?", type=Path, help="a video file; default: one minute made for the purpose")
+    parser.add_argument("video", nargs="?", type=Path, help="a video file; default: one made for the purpose")
+    parser.add_argument("--seconds", type=int, default=60, help="of the one that is made (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="whose median is shown (default: %(default)s)")
     parser.add_argument("--frames", type=int, nargs="+", default=[8, 60, 180], help="numbers of frames to ask for")
     options = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as folder:
-        scan = scan_file(options.video or write_sample(Path(folder) / "sample.mp4"), None)
+        scan = scan_file(options.video or write_sample(Path(folder) / "sample.mp4", options.seconds), None)
         print(f"{scan.codec}, {scan.shape.width}x{scan.shape.height}, {scan.timeline.frame_count} frames")
         for number, count in enumerate(options.frames):
-            print(table(measure(scan, count), header=number == 0))
+            rows = measure(scan, count, options.rounds)
+            print("\n".join(filter(None, [table(rows, header=number == 0), against_decord(rows)])), flush=True)
     return 0
 
 
-def measure(scan: Scan, count: int) -> list[Row]:
+def measure(scan: Scan, count: int, rounds: int = ROUNDS) -> list[Row]:
     """Every method on the same `count` frames, in turn, so that a busy machine is busy for all of them."""
     wanted = wanted_positions(scan.timeline.seconds, scan.timeline.duration, VideoPolicy(frames=count))
     methods, truth = _methods(), straight(scan, wanted)
     seconds: dict[str, list[float]] = {name: [] for name in methods}
     found: dict[str, Small] = {}
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         for name, method in methods.items():
             start = time.perf_counter()
             found[name] = method(scan, wanted)
@@ -78,14 +82,22 @@ def table(rows: list[Row], header: bool = True) -> str:
     return "\n".join(lines)
 
 
+def against_decord(rows: list[Row]) -> str:
+    """What `sample_frames` takes over what decord's own random access takes; "" where decord is not installed."""
+    seconds = {row.method: row.seconds for row in rows}
+    if GET_BATCH not in seconds:
+        return ""
+    return f"ours over {GET_BATCH}, {rows[0].frames} frames: {seconds[OURS] / seconds[GET_BATCH]:.2f}"
+
+
 def _methods() -> dict[str, Callable[[Scan, list[int]], Small]]:
     methods = {
         "PyAV, everything to the last frame": straight,
         "PyAV, groups of pictures": lambda scan, wanted: grouped(scan, wanted, skip=False),
-        "PyAV, groups, non-reference skipped *": lambda scan, wanted: grouped(scan, wanted, skip=True),
+        OURS: lambda scan, wanted: grouped(scan, wanted, skip=True),
     }
     if has_decord():
-        methods |= {"decord, played straight on": played, "decord, get_batch": get_batch}
+        methods |= {"decord, played straight on": played, GET_BATCH: get_batch}
     return methods
 
 
@@ -125,13 +137,14 @@ def get_batch(scan: Scan, wanted: list[int]) -> Small:
 def write_sample(path: Path, seconds: int = 60, rate: int = 30) -> Path:
     """Smooth shapes that move over noise: motion to predict, detail to code, no two frames alike."""
     noise = np.random.default_rng(0).integers(0, 60, (360, 640, 3), dtype=np.uint8)
-    rows, columns = np.mgrid[0:360, 0:640]
+    rows, columns = np.arange(360), np.arange(640)
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=rate, options={"preset": "veryfast", "crf": "23"})
         stream.width, stream.height, stream.pix_fmt = 640, 360, "yuv420p"
         stream.codec_context.time_base = Fraction(1, rate)
         for number in range(seconds * rate):
-            wave = (90 + 80 * np.sin((columns + 3 * number) / 60) * np.cos((rows - 2 * number) / 40)).astype(np.uint8)
+            along, down = np.sin((columns + 3 * number) / 60), np.cos((rows - 2 * number) / 40)
+            wave = (90 + 80 * np.outer(down, along)).astype(np.uint8)
             frame = av.VideoFrame.from_ndarray(np.roll(noise, number, axis=1) + wave[..., None], format="rgb24")
             frame.pts = number
             container.mux(stream.encode(frame))
