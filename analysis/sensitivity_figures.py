@@ -23,6 +23,14 @@ WORDS = {
 }
 
 
+SHARES = ("accuracy", "mode_share", "invalid", "order_flips")  # from 0 to 1
+
+
+def told_direction(figure: str) -> str:
+    """A figure's name with which way is better."""
+    return f"{WORDS[figure]} ({'lower' if figure in LOWER_IS_BETTER else 'higher'} is better)"
+
+
 class Point(NamedTuple):
     """A cell on a curve: its value, and its interval where there is one. `cell` is its number in the sweep."""
 
@@ -171,6 +179,8 @@ def curve_figure(info: CurveInfo) -> go.Figure:
                         title_standoff=4, type="log" if info.x_title == "frames" and len(xs) > 2 else "linear",
                         ticktext=[f"{x:g}" for x in _ticks(xs)])  # fmt: skip
     figure.update_yaxes(showgrid=True, gridcolor="rgba(120,130,145,0.22)", nticks=6, automargin=True)
+    if any(info.title.startswith(_capital(WORDS[name])) for name in SHARES):
+        figure.update_yaxes(range=[-0.04, 1.04])
     several = len(info.curves) > 1
     legend = {"orientation": "h", "x": 0, "y": 0, "yref": "container", "yanchor": "bottom"}
     room = 70 + 22 * several * -(-len(info.curves) // 2)

@@ -7,13 +7,13 @@ from typing import Any
 import gradio as gr
 
 from analysis.sensitivity_figures import (
-    WORDS,
     curve_figure,
     figures_there,
     frames_info,
     map_figure,
     map_info,
     temperature_info,
+    told_direction,
 )
 from analysis.sensitivity_form import is_planned, is_planning, plan_form, start_or_resume, sweep_jobs
 from analysis.sensitivity_live import (
@@ -194,7 +194,7 @@ def _picked(found: SweepResult, chosen: tuple) -> tuple[str, str, int, float]:
 
 def _with_choices(figures: Figures, found: SweepResult, picked: tuple) -> dict:
     figure, judge, frames, temperature = picked
-    judges, words = list(found.sweep.judges), [(WORDS[name], name) for name in figures_there(found)]
+    judges, words = list(found.sweep.judges), [(told_direction(name), name) for name in figures_there(found)]
     return {
         figures.figure: gr.update(choices=words, value=figure),
         figures.judge: gr.update(choices=judges, value=judge, visible=len(judges) > 1),

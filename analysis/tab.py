@@ -15,7 +15,7 @@ from analysis.records import labels, read_runs
 from analysis.report import write_report
 from analysis.tab_audit import audit_panel, wire_audit
 from analysis.tab_failures import explorer_panel, wire_explorer
-from analysis.tab_sections import Place, cleared, filled, judges_in, section_places
+from analysis.tab_sections import Place, cleared, filled, judges_in, jump_list, section_places
 from analysis.tab_texts import NO_RUNS, WHAT_IT_IS
 from workbench.errors import WorkbenchError
 from workbench.page.show import error_note, note
@@ -26,6 +26,7 @@ QUIET = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 FIGURES = {"people": 1, "ratings": 3, "errors": 2, "spread": 1, "superiority": 1, "preferences": 3, "dimensions": 1,
            "standings": 2, "rankings": 1, "confidence-ratings": 2, "confidence-choices": 2, "scaling-ratings": 2,
            "scaling-preferences": 1, "comparison-ratings": 2, "comparison-preferences": 2, "comparison": 0}  # fmt: skip
+BELOW = {"vj-cases": "The cases behind the numbers", "vj-audit-source": "Audit of a judge"}
 WHOLE_GOLD = [("people (human)", "human"), ("bootstrap targets (target)", "target")]
 
 
@@ -146,7 +147,8 @@ def measured(measure: Measure, runs: Path, names: list[str] | None, gold: str | 
     first = judges[0] if judges else ""
     return {
         **filled(measure.places, written.sections, first),
-        measure.message: f'<p class="vj-sub">Measured: {len(found.meta.judges)} judges beside {escape(gold)}.</p>',
+        measure.message: f'<p class="vj-sub">Measured: {len(found.meta.judges)} judges beside {escape(gold)}.</p>'
+        + jump_list(written.sections, "vj-meta", BELOW),
         measure.report: gr.update(value=str(written.html), visible=True),
         measure.found: written.sections,
         measure.command: verbatim_command("The command that writes the same report", command),

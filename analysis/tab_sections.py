@@ -81,6 +81,13 @@ def _filled(place: Place, section: Section, drawn: list) -> dict[Any, Any]:
     return shown
 
 
+def jump_list(sections: Iterable[Section], prefix: str, more: Mapping[str, str]) -> str:
+    """HTML of links to the sections on the page, and to `more` places (id -> words)."""
+    places = {f"{prefix}-{'standings' if one.key.startswith('standings-') else one.key}": one.title for one in sections}
+    links = "".join(f'<li><a href="#{place}">{escape(words)}</a></li>' for place, words in {**places, **more}.items())
+    return f'<nav class="vj-jump" aria-label="On this page"><ul>{links}</ul></nav>'
+
+
 def judges_in(sections: Iterable[Section]) -> list[str]:
     """The judges that have figures of their own."""
     return list(dict.fromkeys(drawn.judge for section in sections for drawn in section.drawn if drawn.judge))

@@ -18,12 +18,13 @@ from workbench.page.examples import load_examples
 from workbench.page.verdict_card import letter_of
 
 SIZE = {"width": 1280, "height": 940}
-PATIENCE = 180_000  # milliseconds: the judge is loaded first
+PATIENCE = 600_000  # milliseconds: the judge is loaded first
 
 
 def take(page: Page, judge: str, out: Path) -> None:
     """Judge the first response of the first example, and photograph the window."""
     page.set_default_timeout(PATIENCE)
+    page.click("#vj-tour-decline")
     page.locator(".vj-examples button").first.click()
     page.wait_for_selector("#vj-player video")
     for number in range(len(load_examples()[0].responses), 1, -1):

@@ -17,7 +17,7 @@ from workbench.judge_options import assignment_of as command_assignment
 from workbench.judge_options import prompt_options as command_options
 from workbench.page import show
 from workbench.page.examples import Example, load_examples
-from workbench.page.figures import distribution_figure, distributions, empty_figure
+from workbench.page.figures import SERIES_COLOURS, distribution_figure, distributions, empty_figure
 from workbench.page.form import JudgeForm, assignment_of, missing_inputs, missing_sentence, prompt_options
 from workbench.page.frame_strip import frame_strip, shown_positions
 from workbench.page.known_judge import about_judge, frames_help, known_judge, refusal
@@ -87,9 +87,10 @@ def lab(colour: str, vision: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("vision", [np.eye(3), DEUTERANOPIA, PROTANOPIA], ids=["usual", "deuteranopia", "protanopia"])
-def test_ratings_are_told_apart_with_any_colour_vision(vision):
-    for one, other in itertools.combinations(RATING_ANCHORS, 2):
-        assert np.linalg.norm(lab(one, vision) - lab(other, vision)) > 15  # 2.3 is just noticeable
+def test_ratings_and_series_are_told_apart_with_any_colour_vision(vision):
+    for colours in (RATING_ANCHORS, SERIES_COLOURS):
+        for one, other in itertools.combinations(colours, 2):
+            assert np.linalg.norm(lab(one, vision) - lab(other, vision)) > 15  # 2.3 is just noticeable
 
 
 @pytest.mark.parametrize(("score", "low", "high", "colour"), [

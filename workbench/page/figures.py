@@ -11,8 +11,8 @@ from workbench.page.ratings import choice_colour, rating_colour
 from workbench.schema import Judgment
 
 FONT = "system-ui, -apple-system, Segoe UI, Roboto, Noto Sans, Liberation Sans, sans-serif"
-# Series of a figure, told apart by lightness too, each 3:1 on light and on dark; and shares from none to all.
-SERIES_COLOURS = ("#1b8a7e", "#c07a12", "#4a92d0", "#8f67c4", "#c2574a", "#7a828f")
+# Series of a figure, told apart with any colour vision, each 3:1 on light and on dark; and shares from none to all.
+SERIES_COLOURS = ("#496da4", "#c88000", "#9212ff", "#c88092", "#925b37", "#5b92ff")
 SHARE_SCALE = [[0, "#f3f5f9"], [1, "#2567b3"]]
 BARS_HEIGHT, TITLE_HEIGHT, AXIS_HEIGHT = 104, 34, 48  # pixels
 

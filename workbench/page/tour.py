@@ -6,7 +6,9 @@ from typing import Any, NamedTuple
 import gradio as gr
 
 QUIET = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-STORED = "vj-tour"  # where a browser remembers that its reader has seen the offer
+# Where a browser remembers that its reader has seen the offer, and the key it is written with: one made by chance would
+# be another after a restart. It hides nothing.
+STORED = "vj-tour"
 
 INVITE = '<p class="vj-sub">First time here? Judge an example and see what is behind the verdict, in four steps.</p>'
 
@@ -79,7 +81,9 @@ def tour_panel() -> Tour:
     body = gr.Column(visible=False, elem_classes="vj-tour", elem_id="vj-tour")
     with body, gr.Walkthrough(selected=0, elem_id="vj-tour-steps") as walk:
         nexts, leaves = zip(*(_step(number, step) for number, step in enumerate(STEPS)), strict=True)
-    return Tour(offer, start, decline, body, walk, nexts, leaves, gr.BrowserState(False, storage_key=STORED))
+    return Tour(
+        offer, start, decline, body, walk, nexts, leaves, gr.BrowserState(False, storage_key=STORED, secret=STORED)
+    )
 
 
 def _step(number: int, step: TourStep) -> tuple[gr.Button, gr.Button]:
