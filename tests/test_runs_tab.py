@@ -148,7 +148,7 @@ def test_an_upload_is_kept_in_its_run(runs, tmp_path):
     form = table(tmp_path, "What moves?")
     (tmp_path / "answers.csv").rename(upload)
     form = TableForm(upload=str(upload), judge=form.judge, text_only=True, name="mine")
-    assert "--items=runs/mine/answers.csv" in shown_command(form, runs.relative_to(tmp_path))
+    assert "--items=runs/mine/table-answers.csv" in shown_command(form, runs.relative_to(tmp_path))
     job = start_table(form, runs)
     with pytest.raises(InputError, match="'mine' is there already"):
         start_table(form, runs)

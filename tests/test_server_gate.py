@@ -338,6 +338,20 @@ def test_anything_else_is_not(tmp_path, start):
         check_kind(tmp_path / "clip.mp4")
 
 
+@pytest.mark.parametrize(
+    ("name", "start", "is_table"),
+    [("a.csv", b"video,response\n", True), ("a.JSONL", b"{}\n", True), ("a.parquet", b"PAR1\0", True),
+     ("a.csv", b"\xff\xfev\0", True),
+     ("a.parquet", b"video", False), ("a.csv", b"MZ\0\0", False), ("a.csv", b"", False), ("a.html", b"video,response", False)],
+)  # fmt: skip
+def test_tables_are_taken_too(tmp_path, name, start, is_table):
+    (tmp_path / name).write_bytes(start)
+    if is_table:
+        return check_kind(tmp_path / name)
+    with pytest.raises(VideoError):
+        check_kind(tmp_path / name)
+
+
 def test_a_bucket_fills_up_again():
     now = [0.0]
     rates = Rates({"event": Rate(2, 0.5, 100)}, lambda: now[0])

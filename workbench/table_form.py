@@ -49,7 +49,7 @@ def table_command(form: TableForm, items: str, folder: Path) -> list[str]:
 def shown_command(form: TableForm, runs: Path) -> str:
     """The command line as the form shows it while it is filled in."""
     folder = runs / (form.name.strip() or "NAME")
-    items = str(folder / Path(form.upload).name) if form.upload else form.path.strip() or "FILE"
+    items = str(_kept(form.upload, folder)) if form.upload else form.path.strip() or "FILE"
     return shlex.join(table_command(form, items, folder))
 
 
@@ -69,9 +69,14 @@ def start_table(form: TableForm, runs: Path) -> Job:
     items = Path(form.path.strip()).expanduser()
     if form.upload:
         folder.mkdir(parents=True, exist_ok=True)
-        items = folder / Path(form.upload).name
+        items = _kept(form.upload, folder)
         shutil.copyfile(form.upload, items)  # the page's uploads are not kept
     return jobs.start(table_command(form, str(items.resolve()), folder.resolve())[1:], folder)
+
+
+def _kept(upload: str, folder: Path) -> Path:
+    """Where an upload is kept in its run folder: never under a name that the run itself reads (run.json)."""
+    return folder / f"table-{Path(upload).name}"
 
 
 def _check_source(form: TableForm) -> None:
