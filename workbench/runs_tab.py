@@ -27,7 +27,8 @@ SHOW_DETAIL = """() => {
 
 
 class RunsPanel(NamedTuple):
-    """What the tab consists of. `form` judges a table, `chosen` is the name of the run that is shown, `past` how many old ones are listed."""
+    """What the tab consists of. `form` judges a table, `chosen` is the name of the run that is shown, `past` how many old
+    ones are listed."""
 
     form: gr.Accordion
     rows: gr.HTML
@@ -60,18 +61,18 @@ def build(runs: Path, tab: gr.Tab, tabs: gr.Tabs, page: gr.Blocks) -> None:
     """Lay out the tab inside the Blocks at hand and wire it; `tab` of `tabs` is the one it is in, `runs` where runs are."""
     with gr.Row(equal_height=False):
         with gr.Column(scale=5, min_width=300):
-            rows = gr.HTML(EMPTY, js_on_load=CHOOSE_SCRIPT, elem_id="vj-runs")
+            rows = gr.HTML(js_on_load=CHOOSE_SCRIPT, elem_id="vj-runs")
             older = gr.Button(
                 "Show older ones", size="sm", visible=False, elem_classes="vj-quiet", elem_id="vj-runs-older"
             )
             table = table_panel(runs)
         with gr.Column(scale=6, min_width=300):
-            detail = gr.HTML(js_on_load=COPY_SCRIPT, elem_id="vj-run-detail")
             with gr.Row(elem_classes="vj-buttons"):
                 small: dict[str, Any] = {"visible": False, "size": "sm", "elem_classes": "vj-quiet"}
                 stop = gr.Button("Stop", variant="stop", elem_id="vj-run-stop", **small)
                 resume = gr.Button("Resume", elem_id="vj-run-resume", **small)
             message = gr.HTML(elem_id="vj-run-message")
+            detail = gr.HTML(EMPTY, js_on_load=COPY_SCRIPT, elem_id="vj-run-detail")
     panel = RunsPanel(table.form, rows, older, detail, stop, resume, message, gr.State(None), gr.State(PAST), gr.State(None),
                       gr.Timer(POLL_SECONDS, active=False))  # fmt: skip
     _wire(panel, runs, tab, tabs, page)

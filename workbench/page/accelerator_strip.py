@@ -33,8 +33,8 @@ def accelerator_strip() -> str:
         return ""
     names = " and ".join(map(_linked, holders))
     return (
-        f'<p class="vj-strip-line" role="status">{names} {"has" if len(holders) == 1 else "have"} the accelerator. '
-        "The page's judge has made room: a verdict that needs it waits until then.</p>"
+        f'<p class="vj-strip-line" role="status">On the accelerator: {names}. The page\'s judge has made room; a verdict that '
+        "needs it waits for it.</p>"
     )
 
 

@@ -2,8 +2,14 @@
 (() => {
   const OF = {judge: 'verdict', runs: 'run'};  // what is opened inside a tab
 
-  // Says in the address what is shown now; a tab does not take away what is open in it.
+  let begun = false;
+
+  // Says in the address what is shown now; a tab does not take away what is open in it, nor does the first tab as the page
+  // comes up, before the address is read.
   window.vjAddress = (kind, name) => {
+    const coming = !begun && kind === 'tab' && name === 'judge';
+    begun = true;
+    if (coming) return;
     const address = new URL(location.href), open = kind === 'tab' && OF[name];
     if (open && address.searchParams.has(open)) return;
     for (const other of ['tab', 'verdict', 'run']) address.searchParams.delete(other);
