@@ -9,10 +9,11 @@ Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
 Send = Callable[[Message], Awaitable[None]]
 COOKIE_DAYS = 365
+SPACES = "https://huggingface.co https://*.hf.space"  # may show the page in a frame
 # Scripts and styles of gradio's page are in the page itself; nothing is asked of another machine, whatever is written.
 POLICY = ("default-src 'self' data: blob:; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; "
           "style-src 'self' 'unsafe-inline'; connect-src 'self' data: blob:; object-src 'none'; base-uri 'self'; "
-          "form-action 'self'")  # fmt: skip
+          f"form-action 'self'; frame-ancestors 'self' {SPACES}")  # fmt: skip
 FILE_POLICY = "default-src 'none'; sandbox; style-src 'unsafe-inline'; img-src data:; media-src 'self'"
 
 
