@@ -1,5 +1,7 @@
 """The Meta-eval tab and its failure explorer: choosing, measuring, blind cards that tell nothing, labels, the export."""
 
+import re
+import time
 from pathlib import Path
 
 import gradio as gr
@@ -11,10 +13,14 @@ from analysis.case_texts import read_case
 from analysis.cases import Filters, read_cases
 from analysis.explorer import export_now, failures_command, load_cases, neighbour, queue, run_names
 from analysis.tab import measured, report_command, with_gold
+from analysis.tab_audit import audit_panel, audit_words, planned, watch
 from analysis.tab_failures import explorer_panel, opened, read_filters
 from analysis.tab_sections import section_places
+from tests.clips import Clip
 from tests.test_analysis_commands import pairs, ratings, write
-from workbench.schema import Item, Judgment
+from workbench import jobs
+from workbench.schema import Item, Judgment, Video
+from workbench.video import sha256_of
 
 EVIL = "<img src=x onerror=alert(1)>"
 
@@ -166,3 +172,34 @@ def test_the_queue_is_exported_with_the_command_that_does_the_same(runs):
     assert queued.exported.items == len(found) > 0 and queued.archive.suffix == ".zip"
     assert "--direction=over" in queued.command and "--words=1.." in queued.command
     assert failures_command([folder], "human", Filters(), folder / "q").count("--") == 2
+
+
+# -- the audit
+
+
+@pytest.mark.slow
+def test_an_audit_started_as_the_page_starts_it_is_watched_to_its_figures(tmp_path):
+    """The page's own calls, without a browser: the plan, the detached run, the polls, the figures drawn once."""
+    items = []
+    for number in range(2):
+        Clip(frames=6 + number, size=(64, 48)).write(tmp_path / f"clip{number}.mp4")
+        path = tmp_path / f"clip{number}.mp4"
+        items.append(Item(Video(sha256_of(path), str(path)), "What?", (f"It moves {number} times.",)))
+    write(tmp_path / "runs" / "rated", [(item, []) for item in items])
+    (tmp_path / "judge.yaml").write_text("rules:\n  - reply: <thinking>So.</thinking><score>3</score>\n")
+    asked = (tmp_path / "runs", "rated", [f"scripted:{tmp_path / 'judge.yaml'}"], 2, ["responses"])
+    extra, own = map(int, re.search(r"extra calls: (\d+) beside (\d+)", planned(*asked)).groups())
+    folder = tmp_path / "runs" / "audit-1"
+    jobs.start(audit_words(*asked, folder), folder)
+    with gr.Blocks():
+        panel = audit_panel()
+    shown, deadline = None, time.monotonic() + 240
+    while time.monotonic() < deadline:
+        seen = watch(panel, tmp_path / "runs", "audit-1", shown)
+        shown = seen.get(panel.shown, shown)
+        if not seen[panel.stop]["visible"] and shown[1] == "done":
+            break
+        time.sleep(1)
+    assert "vj-done" in seen[panel.status] and f"{extra + own} of {extra + own} requests" in seen[panel.status]
+    assert "empty score" in seen[panel.text] and seen[panel.figures[0]]["visible"]
+    assert panel.text not in watch(panel, tmp_path / "runs", "audit-1", shown)  # drawn once
