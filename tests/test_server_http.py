@@ -114,6 +114,7 @@ def test_a_token_is_told_to_nobody(demo, anna):
     assert not [file for file in written if SECRET.encode() in file.read_bytes()]
 
 
+@pytest.mark.slow  # the gate's own test holds the same
 def test_a_programs_name_is_a_secret_of_its_own(demo):
     first, second = (Stranger(demo[0], token=letter * 40) for letter in "ab")
     path = first.upload(demo[3] / "clip3.mp4").json()[0]
