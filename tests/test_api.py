@@ -39,7 +39,7 @@ def served(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def client(served):
-    return Client(served[1], verbose=False)
+    return Client(served[1], verbose=False, httpx_kwargs={"timeout": 120})
 
 
 def test_the_examples_of_the_docs_run(served, monkeypatch, capsys):
@@ -49,7 +49,7 @@ def test_the_examples_of_the_docs_run(served, monkeypatch, capsys):
         """The documented client, at this page's address and with a judge that answers at once."""
 
         def __init__(self, url):
-            super().__init__(address, verbose=False)
+            super().__init__(address, verbose=False, httpx_kwargs={"timeout": 120})
 
         def predict(self, *, api_name, **given):
             own = {"judges": [judge, "human:nobody"]} if api_name == "/compare" else {"judge": judge}

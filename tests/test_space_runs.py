@@ -86,7 +86,7 @@ def wait_for(address: str, server: subprocess.Popen, log: Path) -> None:
 def test_the_built_space_starts_in_a_fresh_environment_and_judges_an_example(space, address):
     page = urllib.request.urlopen(address).read().decode()
     assert "There is no GPU here for videojudge-7b-rubric" in page, "it says which judge answers"
-    client = Client(address, headers=OWNER, verbose=False)
+    client = Client(address, headers=OWNER, verbose=False, httpx_kwargs={"timeout": 300})
     clip = handle_file(str(space / "app/workbench/examples/turn.mp4"))
     answer = client.predict(
         instruction="Look closely. How does the object move first and last?",
