@@ -6,6 +6,7 @@ languages): a text without a flag may still be an attack, and one with a flag ma
 """
 
 import re
+from functools import lru_cache
 from string import ascii_uppercase
 from typing import Literal
 
@@ -67,6 +68,7 @@ _DISGUISED = re.compile(
 )
 
 
+@lru_cache(maxsize=1024)  # one item makes many requests
 def suspicions(text: str) -> tuple[Suspicion, ...]:
     """What in a text looks like an attempt on the judge; empty for nearly every honest text."""
     seen = " ".join(as_read(text)[0].split(" ")).casefold() if text else ""
