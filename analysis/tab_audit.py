@@ -21,10 +21,11 @@ from analysis.labelling import LABELS
 from analysis.side_by_side import chosen_judges
 from analysis.votes import VOTES
 from workbench import jobs
-from workbench.backends import check_spec, list_backends
+from workbench.backends import check_spec
 from workbench.errors import InputError, WorkbenchError
 from workbench.owners import own_name
 from workbench.page.run_status import status_card
+from workbench.page.served_judge import offered_judges
 from workbench.page.show import error_note, note
 from workbench.page.verbatim import COPY_SCRIPT, verbatim, verbatim_command
 from workbench.run_folders import chosen_folder
@@ -72,10 +73,10 @@ def audit_panel() -> AuditPanel:
             source = gr.Dropdown(
                 [], label="Items of", info="A run; its items, spread over the videos.", elem_id="vj-audit-source"
             )
-            judges = gr.Dropdown([row.spec for row in list_backends() if row.named], value=["embedded"], label="Judges",
+            judges = gr.Dropdown(offered_judges(), value=["embedded"], label="Judges",
                                  multiselect=True, allow_custom_value=True, elem_id="vj-audit-judges")  # fmt: skip
             items = gr.Number(AuditOptions().items, label="Items", precision=0, minimum=1, info="And as many pairs.")
-            probes = gr.CheckboxGroup(list(PROBES), value=list(PROBES), label="Probes")
+            probes = gr.CheckboxGroup(list(PROBES), value=list(PROBES), label="Probes", elem_id="vj-audit-probes")
             with gr.Column(elem_classes="vj-actions"):
                 message = gr.HTML(elem_id="vj-audit-message", js_on_load=COPY_SCRIPT)
                 with gr.Row(elem_classes="vj-buttons"):
@@ -89,7 +90,7 @@ def audit_panel() -> AuditPanel:
                 gr.Plot(show_label=False, label=f"Audit {number + 1}", visible=False, elem_classes="vj-figure")
                 for number in range(MOST_FIGURES)
             )
-            text = gr.HTML(js_on_load=COPY_SCRIPT)
+            text = gr.HTML(js_on_load=COPY_SCRIPT, elem_id="vj-audit-text")
     return AuditPanel(source, judges, items, probes, plan, start, message, run, status, stop, figures, text, gr.State(None),
                       gr.Timer(POLL_SECONDS, active=False))  # fmt: skip
 
