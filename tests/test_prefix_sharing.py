@@ -9,7 +9,7 @@ from test_encoding import frames
 from test_local import whole_logits
 
 from workbench.backends import EMBEDDED, decoding, encoding, partial_attention, pixels, segments, sharing, windows
-from workbench.backends.base import Chat, Reply
+from workbench.backends.base import Chat
 from workbench.backends.cascade import Cascade
 from workbench.backends.encoding import encode_chat, video_inputs
 from workbench.backends.jobs import fitting, plan_jobs
@@ -105,29 +105,6 @@ def test_samples_do_not_depend_on_the_batch(judges):
         assert [reply.text for reply in judge.generate(chats, hot)] == together
     finally:
         judge.batch_size = before
-
-
-@pytest.mark.slow
-def test_two_hundred_mixed_requests_of_thirty_videos_in_one_batch(judges):
-    """Every video, prompt, temperature and length mixed; each reply is what it is alone."""
-    judge = judges("qwen25_checkpoint")
-    draw = np.random.default_rng(7)
-    videos = [frames(int(draw.integers(1, 9)), 56, 28 * int(draw.integers(1, 6)), seed=seed) for seed in range(30)]
-    chats, samplings = [], []
-    for number in range(200):
-        response = " ".join(draw.choice(["red", "blue", "moves", "a dog", "stops,", "then"], draw.integers(1, 60)))
-        head = INSTRUCTION if number % 3 else "Rate it."
-        video = None if number % 17 == 0 else videos[draw.integers(30)]
-        chats.append(Chat("You judge." if number % 2 else "", video, f"{head}\n{response}", sample=number % 4))
-        samplings.append(
-            Sampling(float(draw.choice([0.0, 0.5, 1.0])), max_new_tokens=int(draw.integers(1, 24)), seed=1)
-        )
-    judge.batch_size, before = 256, judge.batch_size
-    replies = judge.generate(chats, samplings)
-    judge.batch_size = before
-    assert all(isinstance(reply, Reply) for reply in replies)
-    for place in range(0, 200, 5):
-        assert replies[place].text == plainly(judge, chats[place], samplings[place])
 
 
 # -- the plan

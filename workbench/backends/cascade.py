@@ -64,11 +64,11 @@ class Cascade:
         self.advance(0)
 
     def own(self, row: int, start: int) -> Segment:
-        """The kept tokens from `start` on of one sequence, as a segment (views)."""
+        """The kept tokens from `start` on of one sequence, as a segment: copies, as the rest may be mostly padding."""
         layers = range(len(self._keys))
         return Segment(
-            tuple(self._keys[layer][:, row, start : self.length] for layer in layers),
-            tuple(self._values[layer][:, row, start : self.length] for layer in layers),
+            tuple(self._keys[layer][:, row, start : self.length].clone() for layer in layers),
+            tuple(self._values[layer][:, row, start : self.length].clone() for layer in layers),
         )
 
     def of(self, rows: "Sequence[int]", paths: "Sequence[Sequence[Segment]]") -> "Cascade":

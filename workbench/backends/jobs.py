@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from workbench.backends.base import Chat
+from workbench.backends.cascade import FIRST_CAPACITY
 from workbench.backends.encoding import Encoded
 from workbench.backends.prefix_tree import Node, Prompt, depth_first, plan_prefixes
 from workbench.backends.resources import Clock, available_bytes
@@ -82,7 +83,7 @@ def fitting(jobs: Sequence[Job], most: int, model: Any) -> int:
     counted: set[Node] = set()
     for number, job in enumerate(jobs[:most]):
         # Own tokens three times: the store of a batch doubles when it is full, and is joined again when replies left it.
-        budget -= 3 * job.max_new_tokens * each + logits
+        budget -= max(FIRST_CAPACITY, 3 * job.max_new_tokens) * each + logits
         path = job.node.path if job.node else ()
         missing = [node for node in path if node not in counted and node.segment is None]
         counted.update(missing)
