@@ -93,6 +93,7 @@ def _add_panel(figure: go.Figure, panel: Distribution, row: int, column: int, ro
     percents = [f"{share:.0%}" if share >= 0.01 or share == 0 else "<1%" for share in panel.shares]
     bars = go.Bar(
         name=panel.title, x=list(panel.labels), y=list(panel.shares), text=percents, textposition="outside", cliponaxis=False,
+        constraintext="none", textfont={"size": 11},  # else each bar's number has a size of its own
         marker={"color": list(panel.colours), "line": {"width": 0}}, hovertemplate="%{x}: %{y:.1%}<extra></extra>",
     )  # fmt: skip
     figure.add_trace(bars, row=row, col=column)
