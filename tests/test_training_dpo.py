@@ -2,12 +2,16 @@
 
 import json
 import math
+import signal
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
+from tests.test_training_finetune import ROOT, wait_for_losses
 from training.__main__ import main
 from training.adapters import Lora
 from training.preferences import Pair, PairOptions, agrees, make_preferences, pair_samples
@@ -334,6 +338,24 @@ def test_a_killed_training_goes_on_with_the_losses_it_would_have_had(
     assert [line["step"] for line in again] == [line["step"] for line in whole]
     assert [line["loss"] for line in again] == pytest.approx([line["loss"] for line in whole], rel=1e-5)
     assert (tmp_path / "run" / "reference-0.jsonl").read_text() == reference  # computed once
+
+
+@pytest.mark.slow
+def test_a_killed_process_goes_on_with_the_same_loss_curve(pairs, qwen25_checkpoint, trained, tmp_path):
+    words = ["--lr", "3e-3", "--epochs", "4", "--batch", "2", "--accumulation", "1", "--save-every", "2", "--rank", "4",
+             "--alpha", "8", "--validation", "0.25"]  # fmt: skip
+    command = [sys.executable, "-m", "training", "dpo", str(pairs), "--base", str(qwen25_checkpoint), *words]
+    command += ["--out", str(tmp_path / "run")]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    wait_for_losses(tmp_path / "run", 3, process)
+    process.kill()  # SIGKILL
+    assert process.wait() == -signal.SIGKILL
+    assert not (tmp_path / "run" / "final").exists()
+    assert subprocess.run(command, cwd=ROOT, capture_output=True).returncode == 0
+    again, whole = lines_of(tmp_path / "run"), lines_of(trained)
+    for some, wanted, name in zip(again, whole, ("loss", "validation_loss"), strict=True):
+        assert [line["step"] for line in some] == [line["step"] for line in wanted]
+        assert [line[name] for line in some] == pytest.approx([line[name] for line in wanted], rel=1e-5)
 
 
 def test_from_the_command_line_of_judging_to_pairs(pairs, tmp_path, capsys):
