@@ -46,6 +46,8 @@ def test_it_follows_the_weights(judges):
         after = fused(model)
         assert after is not before
         torch.testing.assert_close(after._layers[0].down, weight.t())
+        module.forget(model)
+        assert fused(model) is not after
     finally:
         with torch.no_grad():
             weight.copy_(kept)

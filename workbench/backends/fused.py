@@ -97,6 +97,11 @@ def fused(model: Any) -> Fused | None:
     return known[1]
 
 
+def forget(model: Any) -> None:
+    """Give the copies' memory back; they are made again when they are needed."""
+    _known.pop(model, None)
+
+
 def _made(model: Any) -> Fused | None:
     text, head = _text_model(model), model.get_output_embeddings()
     if text is None or not _is_plain(head) or not _is_known(text) or not _fits(text):

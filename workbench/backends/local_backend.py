@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from workbench.backends import cascade, windows
+from workbench.backends import cascade, fused, windows
 from workbench.backends.base import Chat, Reply, sampling_of_each
 from workbench.backends.encoding import Encoded, encode_chat
 from workbench.backends.jobs import Job, digest, finish, fitting, forget, plan_jobs, prefill_nodes
@@ -151,6 +151,8 @@ class LocalBackend:
     def close(self) -> None:
         """Free the model's memory."""
         with self._lock:
+            if self._model is not None:
+                fused.forget(self._model)
             self._model = self._processor = self._tokenizer = self._videos = None
         free_memory()
 
