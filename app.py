@@ -52,13 +52,14 @@ def build(runs: Path, users: Users = "one") -> gr.Blocks:
                 judge = judge_tab.build(runs, resident)
             with gr.Tab("Compare", id="compare") as tab:
                 compare_tab.build(runs, tab, resident)
-            with gr.Tab("Sensitivity", id="sensitivity") as tab:
-                sensitivity_tab.build(runs, tab, judge)
-            with gr.Tab("Bootstrap", id="bootstrap") as tab:
-                bootstrap_tab.build(runs, tab)
+            if have_jobs():  # both are made of them
+                with gr.Tab("Sensitivity", id="sensitivity") as tab:
+                    sensitivity_tab.build(runs, tab, judge)
+                with gr.Tab("Bootstrap", id="bootstrap") as tab:
+                    bootstrap_tab.build(runs, tab)
             with gr.Tab("Meta-eval", id="meta-eval") as tab:
                 meta_eval_tab.build(runs, tab)
-            if not is_demo():
+            if not is_demo() and have_jobs():
                 with gr.Tab("Train", id="train") as tab:
                     training_tab.build(runs, tab, training_tab.JudgeTab(tabs, "judge", judge.judge))
             if have_jobs():

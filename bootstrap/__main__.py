@@ -25,24 +25,15 @@ from pathlib import Path
 
 from bootstrap.commands import add_verbs
 from bootstrap.dataset_commands import add_dataset_verbs
-from workbench.errors import InputError, WorkbenchError
+from workbench.door import answer
+from workbench.errors import InputError
 
 
 def main(argv: list[str] | None = None) -> int:
     argv = list(sys.argv[1:] if argv is None else argv)
     arguments = _parser().parse_args(argv)
     arguments.command = shlex.join(["python", "-m", "bootstrap", *argv])
-    try:
-        return arguments.run(arguments)
-    except WorkbenchError as error:
-        print(error, file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("stopped; the same command goes on", file=sys.stderr)
-        return 130
-    except OSError as error:  # no permission, no space: the machine's fault, and named by the machine
-        print(f"error: {error.filename or 'the disk'}: {error.strerror}. Correct that and try again.", file=sys.stderr)
-        return 2
+    return answer(lambda: arguments.run(arguments), "stopped; the same command goes on")
 
 
 def _parser() -> argparse.ArgumentParser:

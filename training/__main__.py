@@ -18,7 +18,7 @@ from training import (
     commands_push,
     commands_quality,
 )
-from workbench.errors import WorkbenchError
+from workbench.door import answer
 
 # Each has add_verbs(verbs), and loads nothing heavy when imported.
 VERBS = (
@@ -37,14 +37,7 @@ def main(argv: list[str] | None = None) -> int:
     argv = list(sys.argv[1:] if argv is None else argv)
     arguments = _parser().parse_args(argv)
     arguments.command = shlex.join(["python", "-m", "training", *argv])
-    try:
-        return arguments.run(arguments)
-    except WorkbenchError as error:
-        print(error, file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("stopped; the same command goes on", file=sys.stderr)
-        return 130
+    return answer(lambda: arguments.run(arguments), "stopped; the same command goes on")
 
 
 def _parser() -> argparse.ArgumentParser:
