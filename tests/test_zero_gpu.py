@@ -167,6 +167,8 @@ def test_without_a_gpu_the_judge_that_ships_serves_and_says_so(monkeypatch):
     assert f"no GPU here for {JUDGE}" in served_judge_note() and "coloured shapes" in served_judge_note()
     monkeypatch.setenv("SPACE_ID", "ann/vj")
     assert JUDGE not in offered_judges() and {"embedded", "metric:rouge_l"} <= set(offered_judges())
+    with pytest.raises(InputError, match="no GPU here"):
+        zero_gpu.load_for_page(JUDGE)
     monkeypatch.delenv("WORKBENCH_JUDGE")
     assert "duplicate this Space on a GPU" in served_judge_note()
 

@@ -18,7 +18,7 @@ from workbench.backends.stopping import never, stopped
 from workbench.errors import InputError
 from workbench.page.gpu_seconds import Preflight, done_by, work_of
 from workbench.page.gpu_there import on_zero_gpu
-from workbench.page.served_judge import EMBEDDED, served_judge
+from workbench.page.served_judge import EMBEDDED, on_space, served_judge
 from workbench.schema import Sampling
 
 Timed = tuple[list[Reply | BackendError], float]
@@ -28,7 +28,13 @@ _lent: dict[str, "LentJudge"] = {}
 
 
 def load_for_page(spec: str) -> Backend:
-    """The judge of that spec: on ZeroGPU the one that was prepared, or one on the CPU; elsewhere as always."""
+    """The judge of that spec: on ZeroGPU the one that was prepared, or one on the CPU; elsewhere as always.
+
+    Raises InputError on a Space for the judge that it has no GPU for, and on ZeroGPU for one that was not prepared.
+    """
+    served = served_judge()
+    if on_space() and spec == served.wanted != served.spec:
+        raise InputError(served.note)
     if not on_zero_gpu():
         return load_backend(spec)
     if spec in _lent:
@@ -37,9 +43,9 @@ def load_for_page(spec: str) -> Backend:
         return load_backend(spec, device="cpu")
     if spec.startswith(("metric:", "scripted:")):
         return load_backend(spec)
-    served = ", ".join([*_lent, EMBEDDED])
+    there = ", ".join([*_lent, EMBEDDED])
     raise InputError(
-        f"judge: got {spec!r}; this Space has loaded {served}. Duplicate it with WORKBENCH_JUDGE={spec} for that."
+        f"judge: got {spec!r}; this Space has loaded {there}. Duplicate it with WORKBENCH_JUDGE={spec} for that."
     )
 
 
