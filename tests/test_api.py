@@ -92,7 +92,7 @@ def test_the_endpoints_have_types_and_say_what_each_value_is(client):
     ("/sweep", {"temperatures": ["hot"]}, "temperatures: got .'hot'., expected a list of numbers"),
     ("/sweep", {"frames": [4.5]}, "expected a list of whole numbers"),
     ("/sweep", {"samples": 300}, "gives at most 400"),
-    ("/sweep", {"mode": "ranking"}, "a sweep is of scores or of pairs"),
+    ("/sweep", {"mode": "ranking", "responses": ["a", "b", "c"]}, "a sweep is of scores or of pairs"),
     ("/sweep", {"judge": "nobody"}, "which is no judge"),
     ("/audit", {"probes": ["vibes"]}, "expected some of looking, position"),
     ("/audit", {"instruction": " "}, "write the instruction"),
@@ -103,7 +103,8 @@ def test_what_they_refuse(client, served, endpoint, arguments, said):
         client.predict(**{"instruction": "What?", "responses": ["a"], "video": video, **arguments}, api_name=endpoint)
 
 
-def test_the_one_user_of_a_page_may_name_a_file_of_their_machine(client, served):
+def test_the_one_user_of_a_page_may_name_a_file_of_their_machine(served):
+    client = Client(served[1], verbose=False, httpx_kwargs={"timeout": 120}, download_files=False)
     path, judge = str(served[0] / "clip.mp4"), served[2]
     answer = client.predict(
         instruction="What?", responses=["a"], video_path=path, judge=judge, frames=2, api_name="/judge"
