@@ -23,8 +23,8 @@ class JudgeFile(Record):
     max_frames: int | None = None
     sampling: Sampling | None = None
     video_policy: VideoPolicy | None = None
-    score_only: str = ""  # how far ratings without reasons agree with reasoned ones; `analysis score-only` writes it
     warning: str = ""  # shown wherever the judge is offered: "a first rough version, ..."
+    score_only: str = ""  # how far ratings without reasons agree with reasoned ones; `analysis score-only` writes it
 
     def __post_init__(self):
         for name in ("kinds", "prompts", "scale"):
