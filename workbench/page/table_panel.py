@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 
-from workbench.backends import list_backends
 from workbench.canaries import MOST
 from workbench.errors import WorkbenchError
 from workbench.page.form import MODES
+from workbench.page.served_judge import offered_judges
 from workbench.page.show import error_note, note
 from workbench.page.verbatim import COPY_SCRIPT, verbatim_command
 from workbench.table_form import ENDINGS, TableForm, shown_command, start_table
@@ -61,7 +61,7 @@ def table_panel(runs: Path) -> TablePanel:
                           elem_id="vj-table-path")  # fmt: skip
         videos = gr.Textbox(label="Folder of the videos", max_lines=1, elem_id="vj-table-videos",
                             info="Where relative paths of the table start. Empty: the folder of the table.")  # fmt: skip
-        judge = gr.Dropdown([row.spec for row in list_backends() if row.named], value=TableForm.judge, label="Judge",
+        judge = gr.Dropdown(offered_judges(), value=TableForm.judge, label="Judge",
                             allow_custom_value=True, elem_id="vj-table-judge")  # fmt: skip
         mode = gr.Radio([(mode.label, name) for name, mode in MODES.items()], value="pointwise", label="How to judge",
                         elem_id="vj-table-mode")  # fmt: skip
