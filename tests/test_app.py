@@ -118,9 +118,9 @@ def test_runs_are_not_handed_out(served):
     assert refused.value.code in (403, 404)
 
 
-def test_the_endpoint_is_the_only_public_one_and_is_typed(served):
+def test_the_endpoints_are_the_only_public_ones_and_judge_is_typed(served):
     endpoints = served[0].view_api(return_format="dict", print_info=False)["named_endpoints"]
-    assert list(endpoints) == ["/judge"]
+    assert set(endpoints) == {"/judge", "/compare", "/sweep", "/audit"}
     names = [parameter["parameter_name"] for parameter in endpoints["/judge"]["parameters"]]
     assert names[:3] == ["instruction", "responses", "video"]
 
