@@ -88,8 +88,8 @@ EMBEDDED = Preset(
         *("--scenes", "4000", "--split", "train", "--setting", "core"),
         *("--questions", "4", "--pair-share", "0.4"),
     ),
-    domain="It knows only the procedural world it was trained on: short clips of coloured shapes that move, best one at a "
-    "time. On natural videos its verdicts mean nothing; use a real checkpoint there.",
+    domain="It knows only the procedural world it was trained on: short clips of coloured shapes that move, best one "
+    "or two at a time. On natural videos its verdicts mean nothing; use a real checkpoint there.",
 )
 
 PRESETS = {EMBEDDED.name: EMBEDDED}

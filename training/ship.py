@@ -145,8 +145,8 @@ judge that really looks does far worse there.
 
 ## Limits
 
-- Several objects: it has not learned to find the one that is asked about, and reads its facts off any of them.
-- When something appears or vanishes: often wrong. Shapes are its weakest sight.
+- Scenes it was trained on it sees nearly without fault, new ones less well: motion, counts, the second half of a turn and
+  when something appears are its weakest facts, and of three objects it is often wrong about one.
 - Natural videos: not at all. Long clips, moving cameras, unseen shapes and colours: not trained.
 - Rankings, other scales, several criteria, rubrics or guides of your own: not trained.
 - Pairs without reasoning: it has no room to compare, and goes by the place of the response. Ask for reasons.
