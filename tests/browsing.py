@@ -28,7 +28,7 @@ MISSING = (
 needs_browser = pytest.mark.skipif(bool(MISSING), reason=MISSING or "a browser was found")
 
 ARTEFACTS = ROOT / "artefacts"
-SECONDS = 30_000  # milliseconds a thing may take to appear on a busy machine
+SECONDS = 90_000  # milliseconds a thing may take to appear on a busy machine
 UNNAMED = """() => [...document.querySelectorAll('input, textarea, button, select')]
   .filter(e => e.offsetParent && !(e.labels?.length || e.ariaLabel || e.innerText.trim() || e.title || e.placeholder))
   .map(e => e.outerHTML.slice(0, 160))"""
