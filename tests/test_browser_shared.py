@@ -30,7 +30,7 @@ def test_a_figure_is_named_and_saved_as_picture_and_as_the_data_behind_it(reader
     reader.ask()
     page.wait_for_selector(".vj-figure .vj-save button >> nth=2")
     figure = page.locator("#vj-judge-figure")
-    assert figure.locator("[role=img]").get_attribute("aria-label") == "How sure the judge is"
+    assert figure.locator(".js-plotly-plot[role=img]").get_attribute("aria-label") == "How sure the judge is"
     for name in ("png", "svg", "csv"):
         with page.expect_download() as download:
             figure.locator(f"button[data-save={name}]").click()
