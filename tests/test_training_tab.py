@@ -120,7 +120,8 @@ def test_runs_are_listed_and_one_is_chosen(runs):
 @pytest.mark.parametrize(("state", "status", "said"), [
     ("starting", {}, "not a step yet"),
     ("running", {"phase": "features", "done": 1, "total": 4}, "encoding the videos: 1 of 4 videos"),
-    ("running", {"phase": "training", "done": 50, "total": 100, "eta_seconds": 600}, "50 of 100 steps, 5 a minute, about 10 min left"),
+    ("running", {"phase": "training", "done": 50, "total": 100, "eta_seconds": 600},
+     "50 of 100 steps, 5 a minute, about 10 min left"),
     ("done", {"phase": "done", "done": 100, "total": 100}, "100 of 100 steps"),
     ("failed", {"state": "running"}, "killed"),
     ("failed", {"last_error": EVIL}, "&lt;img"),

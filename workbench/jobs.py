@@ -123,7 +123,9 @@ def _check_demo(folder: Path) -> None:
     beside = (path.parent for path in folder.parent.glob("*/job.json"))
     alive = [other for other in beside if is_locked(other / "log.txt")]
     if any(map(visible, alive)):
-        raise InputError("A job of yours is at work already. This is a public demo: one at a time; stop it, or wait for it.")
+        raise InputError(
+            "A job of yours is at work already. This is a public demo: one at a time; stop it, or wait for it."
+        )
     if len(alive) >= DEMO_JOBS:
         raise InputError(f"{len(alive)} jobs are at work, as many as this public demo takes. Try again later.")
 
