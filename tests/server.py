@@ -57,19 +57,20 @@ def serving(folder: Path, *options: str, **environment: str) -> Iterator[tuple[s
     with (folder / "server.log").open("w") as log:
         process = subprocess.Popen(command, cwd=folder, env=env, stdout=log, stderr=subprocess.STDOUT)
     try:
-        _wait_for(f"http://127.0.0.1:{port}/", process, folder / "server.log")
+        wait_for(f"http://127.0.0.1:{port}/", process, folder / "server.log")
         yield f"http://127.0.0.1:{port}", f"scripted:{script}"
     finally:
         process.terminate()
         process.wait(20)
 
 
-def _wait_for(address: str, process: subprocess.Popen, log: Path) -> None:
-    deadline = time.monotonic() + START_SECONDS
+def wait_for(address: str, process: subprocess.Popen, log: Path, seconds: float = START_SECONDS) -> None:
+    """Return when the page answers; AssertionError, with the end of its log, when it ends or takes too long."""
+    deadline = time.monotonic() + seconds
     while time.monotonic() < deadline and process.poll() is None:
         try:
             with urllib.request.urlopen(address, timeout=60):
                 return
         except (urllib.error.URLError, TimeoutError, ConnectionError):
             time.sleep(0.3)
-    raise AssertionError(f"the page did not start:\n{log.read_text()}")
+    raise AssertionError(f"the page did not start:\n{log.read_text()[-3000:]}")

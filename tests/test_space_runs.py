@@ -4,7 +4,6 @@ import os
 import shutil
 import socket
 import subprocess
-import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -15,6 +14,7 @@ from gradio_client import Client, handle_file
 
 from spaces_config.assemble import build_space
 from spaces_config.card import Settings
+from tests.server import wait_for
 
 START_SECONDS = 600
 PYTHON = "3.12"
@@ -63,22 +63,11 @@ def address(space, python):
             [python, "app.py"], cwd=space / "app", env=kept | hub | own, stdout=log, stderr=subprocess.STDOUT
         )
     try:
-        wait_for(f"http://127.0.0.1:{port}/", server, space / "log")
+        wait_for(f"http://127.0.0.1:{port}/", server, space / "log", START_SECONDS)
         yield f"http://127.0.0.1:{port}"
     finally:
         server.terminate()
         server.wait(20)
-
-
-def wait_for(address: str, server: subprocess.Popen, log: Path) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline and server.poll() is None:
-        try:
-            with urllib.request.urlopen(address, timeout=5):
-                return
-        except (urllib.error.URLError, TimeoutError):
-            time.sleep(1)
-    raise AssertionError(f"the Space did not start:\n{log.read_text()[-3000:]}")
 
 
 @pytest.mark.slow

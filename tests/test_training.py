@@ -27,7 +27,7 @@ TINY = replace(
     stages={
         "reading": Stage(steps=3, lr=3e-3, mix={"claims": 1, "compare": 1}),
         "dense": Stage(steps=12, lr=3e-3, videos=4),
-        "looking": Stage(steps=4, lr=3e-3, frames={8: 0.5, 4: 0.5}, objects=1, mix={"look": 2, "claims": 1}),
+        "looking": Stage(steps=4, lr=3e-3, frames={8: 0.5, 4: 0.5}, mix={"look": 2, "claims": 1}),
         "judge": Stage(
             steps=12, lr=3e-3, rows=3,
             mix={"look": 0.5, "pointwise": 2, "rubric": 0.5, "pairwise": 0.5, "pairwise_reasoning": 0.5},

@@ -45,10 +45,6 @@ class World:
         """The sha256 of every video that has rows and facts, in the file's order."""
         return [video for video in self.examples if video in self.facts]
 
-    def videos_up_to(self, objects: int | None) -> list[str]:
-        """Those of `videos` that show at most so many objects; None: all."""
-        return [video for video in self.videos if not objects or len(self.facts[video]["objects"]) <= objects]
-
     def frames(self, video: str, counts: Mapping[int, float] | None = None) -> Frames:
         """The frames of a video, decoded on first use; their number drawn by the shares of `counts`, if given.
 

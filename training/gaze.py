@@ -16,7 +16,7 @@ import torch
 from training.rationales import LOOKS, OBJECT
 from training.sft import IGNORE, Packed
 
-STEP = re.compile(r"(\w+?)(\d?): seen ([^,:.]+)(?:, said ([^:.]+))?")
+STEP = re.compile(r"(\w+?)(\d?): seen ([^,:.]+)")
 SAID = re.compile(r"said ([^:.]+)")
 SECOND = re.compile(r"(?= B: )")  # the second half of a pair's rationale
 
@@ -85,15 +85,16 @@ def gazes(tokenizer: Any, packed: Packed, scene: Scene | None) -> list[Gaze]:
 def gaze_loss(
     watched: Mapping[int, tuple[torch.Tensor, torch.Tensor]], packs: Sequence[Packed], wanted: Sequence[Sequence[Gaze]]
 ) -> tuple[torch.Tensor, dict[str, float]]:
-    """Negative log of the attention that lies where it should, summed over the kinds of heads; the mean shares.
+    """Negative log of the attention that lies where it should: the sum over the kinds of heads, and that of each kind.
 
-    `watched` holds, a layer, the rotated queries [1, heads, n, size] and keys of all packs, one after the other.
+    `watched` holds, a layer, the rotated queries [1, heads, n, size] and keys of all packs, one after the other; heads of
+    other layers are left alone.
     """
     losses: dict[Heads, list[torch.Tensor]] = {}
     start = 0
     for pack, some in zip(packs, wanted, strict=True):
         end = start + len(pack.ids)
-        for gaze in some:
+        for gaze in (each for each in some if each.heads.layer in watched):
             losses.setdefault(gaze.heads, []).append(
                 -_shares(*(each[0, :, start:end].float() for each in watched[gaze.heads.layer]), pack, gaze).mean()
             )

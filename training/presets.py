@@ -20,7 +20,6 @@ class Stage:
     lr: float
     videos: int = 0
     rows: int = 0
-    objects: int | None = None  # only scenes of at most so many: to find one among several is learned last
     frames: Mapping[int, float] = field(default_factory=dict)  # frames of a video -> share; none: as the policy says
     mix: Mapping[str, float] = field(default_factory=dict)  # prompt or task -> packs a step, a fraction being a chance
 

@@ -59,8 +59,7 @@ def training_seconds(metrics: Path) -> dict[str, float]:
 def model_card(preset: Preset, parameters: int, figures: Figures, seconds: Mapping[str, float]) -> str:
     """The README of the checkpoint folder."""
     stages = [
-        f"| {name} | {plan.steps} | {_seen_in_a_step(plan)} | {plan.objects or 'all'} | {plan.lr} | "
-        f"{seconds.get(name, 0) / 60:.0f} min |"
+        f"| {name} | {plan.steps} | {_seen_in_a_step(plan)} | {plan.lr} | {seconds.get(name, 0) / 60:.0f} min |"
         for name, plan in preset.stages.items()
     ]
     return CARD.format(
@@ -116,8 +115,8 @@ camera saw has a meaning, and its good form must not be taken for knowledge. The
 From random weights, on scenes of the procedural world (`python -m bootstrap world {recipe}`), by
 `python -m training fit --preset {preset}`:
 
-| stage | steps | packs a step | objects | peak learning rate | time |
-|---|---|---|---|---|---|
+| stage | steps | packs a step | peak learning rate | time |
+|---|---|---|---|---|
 {stages}
 
 1. *reading*: without a video, the language model learns to list what a response claims, and to tell equal from unequal.

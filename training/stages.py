@@ -112,15 +112,14 @@ def run_rows(learner: Learner, world: World, plan: Stage, seed: int) -> list[flo
     model = learner.model
     model.model.visual.requires_grad_(False)
     use_fast_forms(model)
-    videos = world.videos_up_to(plan.objects)
-    clips, features = _seen_once(learner, world, videos, plan) if set(plan.mix) - set(TEXT_TASKS) else ({}, {})
+    clips, features = _seen_once(learner, world, plan) if set(plan.mix) - set(TEXT_TASKS) else ({}, {})
     tasks = {name: task_of(name, learner, world, clips, plan.rows) for name in plan.mix}
     number, verdicts = rank(), torch.tensor(verdict_ids(learner.processor))
     tokenizer, told = learner.processor.tokenizer, watched_layers(model.config.text_config.num_hidden_layers)
     merge = model.config.vision_config.spatial_merge_size
 
     def draw(step: int) -> list[Load]:
-        drawn = draw_packs(tasks, plan.mix, videos, random.Random(f"{seed} {step} {number}"))
+        drawn = draw_packs(tasks, plan.mix, world.videos, random.Random(f"{seed} {step} {number}"))
         return [Load(task, video, packed, gazes(tokenizer, packed, video and _scene(world, video, clips[video], merge)))
                 for task, video, packed in drawn]  # fmt: skip
 
@@ -132,9 +131,8 @@ def run_rows(learner: Learner, world: World, plan: Stage, seed: int) -> list[flo
         with mixed_precision():
             targets = target_losses(model, packs, [features.get(each.video) for each in batch], watched)
         loss, figures = _by_task(batch, targets, _weights(batch, verdicts))
-        seen = [[gaze for gaze in load.gazes if gaze.heads.layer in watched] for load in batch]
-        astray, shares = gaze_loss(watched, packs, seen)
-        return loss + astray, figures | shares
+        astray, of_kinds = gaze_loss(watched, packs, [load.gazes for load in batch])
+        return loss + astray, figures | of_kinds
 
     return train(model.parameters(), loss_of, plan, learner.place)
 
@@ -285,13 +283,11 @@ class _Steps(torch.utils.data.Dataset):
         return self.make(step)
 
 
-def _seen_once(
-    learner: Learner, world: World, videos: Sequence[str], plan: Stage
-) -> tuple[dict[str, Clip], dict[str, torch.Tensor]]:
+def _seen_once(learner: Learner, world: World, plan: Stage) -> tuple[dict[str, Clip], dict[str, torch.Tensor]]:
     """Clips without their pixels, and features of every video: with a frozen tower they are the same in every epoch."""
     clips, features = {}, {}
-    for start in range(0, len(videos), FEATURE_VIDEOS):
-        some = videos[start : start + FEATURE_VIDEOS]
+    for start in range(0, len(world.videos), FEATURE_VIDEOS):
+        some = world.videos[start : start + FEATURE_VIDEOS]
         made = learner.clips(world, some, plan.frames)
         with torch.no_grad(), mixed_precision():
             merged = vision_features(learner.model, [made[video].inputs.tensors for video in some])

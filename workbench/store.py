@@ -152,9 +152,7 @@ class Run:
             raise
 
     def _note_end(self, state: str, **fields: Any) -> None:
-        with suppress(
-            OSError
-        ):  # on a full disk what ended the run is the thing to hear, and that nobody writes is known
+        with suppress(OSError):  # on a full disk, what ended the run is the thing to hear
             self.set_status(state, **fields)
 
     def _clear_drafts(self) -> None:

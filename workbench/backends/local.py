@@ -56,10 +56,7 @@ def load_local(
     from workbench.backends.adapters import apply_adapter
 
     started = time.perf_counter()
-    if batch_size < 1:
-        raise BackendError(f"batch_size: got {batch_size}, expected at least 1.")
-    if after_video not in get_args(AfterVideo):
-        raise BackendError(f"after_video: got {after_video!r}, expected one of {', '.join(get_args(AfterVideo))}.")
+    _check_asked(after_video, batch_size)
     source, placement = resolve(model, revision), place(device, dtype, device_map, quantization)
     check_safetensors(source.folder, "checkpoint")
     judge_file = read_judge_file(source.folder) or JudgeFile()
@@ -88,6 +85,13 @@ def load_local(
     report["load_seconds"] = round(time.perf_counter() - started, 2)
     name = name or f"hf:{model}" + (f"+{adapter}" if adapter else "")
     return LocalBackend(name, network, processor, rule, identity, report, judge_file, source.hub_id, batch_size)
+
+
+def _check_asked(after_video: str, batch_size: int) -> None:
+    if batch_size < 1:
+        raise BackendError(f"batch_size: got {batch_size}, expected at least 1.")
+    if after_video not in get_args(AfterVideo):
+        raise BackendError(f"after_video: got {after_video!r}, expected one of {', '.join(get_args(AfterVideo))}.")
 
 
 def _as_loaded(network: Any) -> dict[str, Any]:
