@@ -10,7 +10,7 @@ from tests.browsing import browser, reader, served  # noqa: F401
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # no test asks the Hub; set before anything imports huggingface_hub
 # Jobs of tests do not wait for those of a page that is open on the same machine.
-os.environ.setdefault("WORKBENCH_QUEUE", os.path.join(tempfile.gettempdir(), f"videojudge-tests-{os.getpid()}"))
+os.environ["WORKBENCH_QUEUE"] = os.path.join(tempfile.gettempdir(), f"videojudge-tests-{os.getpid()}")
 
 # No example is timed: what a machine is busy with is no property of the code.
 settings.register_profile("untimed", deadline=None)

@@ -6,6 +6,7 @@ import traceback
 
 import gradio as gr
 import pytest
+import torch
 
 from tests.clips import Clip
 from workbench.backends import load_backend
@@ -41,17 +42,23 @@ class Lender:
 
     def forked(self, function, arguments):
         ours, theirs = multiprocessing.Pipe()
-        process = multiprocessing.get_context("fork").Process(target=_work, args=(function, arguments, theirs))
+        process = multiprocessing.get_context("fork").Process(
+            target=_work, args=(function, arguments, theirs), daemon=True
+        )
         process.start()
-        assert ours.poll(120), "the worker gives no sign of life"
-        answer = pickle.loads(ours.recv_bytes())
-        process.join(20)
+        try:
+            assert ours.poll(120), "the worker gives no sign of life"
+            answer = pickle.loads(ours.recv_bytes())
+        finally:
+            process.kill()  # one that hangs must not keep the whole run from ending
+            process.join()
         if isinstance(answer, str):
             raise AssertionError(answer)
         return answer
 
 
 def _work(function, arguments, connection):
+    torch.set_num_threads(1)  # the threads of earlier tests do not live on in a fork: waiting for them never ends
     try:
         answer = function(*pickle.loads(arguments))
     except Exception:  # noqa: BLE001 - whatever it is, the test shall see it
