@@ -95,9 +95,11 @@ def test_a_row_is_what_inference_reads_and_the_target_after_it(world, learner, n
     from workbench.replies import read_reply
 
     prompt = load_prompt(name, reference=reference)
-    examples, clip, rows = rows_of(world, learner, prompt)
+    examples, _, rows = rows_of(world, learner, prompt)
     for example, row in zip(examples, rows, strict=True):
-        asked = encode_chat(learner.processor, render(prompt, example.item, frames=clip.frames), learner.rule)
+        asked = encode_chat(
+            learner.processor, render(prompt, example.item, frames=world.frames(world.videos[0])), learner.rule
+        )
         length = len(asked)
         assert row.ids[:length].tolist() == asked.ids.tolist()
         assert row.positions[:, :length].tolist() == asked.positions.tolist()
@@ -223,7 +225,7 @@ def test_a_step_has_as_many_packs_of_each_task_as_the_mix_says(world, learner):
 
     clips, mix = learner.clips(world), {"look": 2, "claims": 1, "compare": 1, "pairwise_reasoning": 1}
     tasks = {name: task_of(name, learner, world, clips, rows=4) for name in mix}
-    loads = draw_packs(tasks, mix, world.videos, random.Random(0))
+    loads = draw_packs(tasks, mix, dict.fromkeys(mix, world.videos), random.Random(0))
     told = [task for task, _, _ in loads]
     assert told.count("look") == 2 and told.count("pairwise_reasoning") == 1  # one pack each, of several rows
     assert told.count("claims") == 1 and told.count("compare") == COMPARISONS  # rows without a video stand alone

@@ -11,6 +11,7 @@ from typing import Any
 from training.clips import load_frames
 from training.rationales import in_fixed_order
 from training.rows import Example, by_video, read_examples
+from training.views import AS_IT_IS, TOLD, View, seen_as, sha_and_view, turned_example, turned_facts
 from workbench.errors import InputError
 from workbench.schema import VideoPolicy
 from workbench.video.frames import Frames
@@ -18,22 +19,32 @@ from workbench.video.frames import Frames
 
 @dataclass(frozen=True)
 class World:
-    """A folder that `python -m bootstrap world` made, seen under one video policy; frames are cached in `cache`."""
+    """A folder that `python -m bootstrap world` made, seen under one video policy; frames are cached in `cache`.
+
+    With more `views` than one, every video is there once for each: as "SHA256" and as "SHA256 mirrored", say.
+    """
 
     folder: Path
     policy: VideoPolicy
     cache: Path
+    views: tuple[View, ...] = (AS_IT_IS,)
 
     @cached_property
     def examples(self) -> Mapping[str, list[Example]]:
-        """Every row, by the sha256 of its video, its rationale in fixed order."""
-        return by_video([_in_fixed_order(example, self.vocabulary) for example in read_examples(self.folder)])
+        """Every row, by its video, its rationale in fixed order."""
+        rows = by_video([_in_fixed_order(example, self.vocabulary) for example in read_examples(self.folder)])
+        return {
+            seen_as(video, view): [turned_example(example, view) for example in some]
+            for view in self.views
+            if view in TOLD
+            for video, some in rows.items()
+        }
 
     @cached_property
     def facts(self) -> Mapping[str, Mapping[str, Any]]:
-        """What each scene knows, by the sha256 of its video."""
-        lines = _read(self.folder / "facts.jsonl").splitlines()
-        return {facts["sha256"]: facts for facts in map(json.loads, lines)}
+        """What each scene knows, by its video."""
+        scenes = [json.loads(line) for line in _read(self.folder / "facts.jsonl").splitlines()]
+        return {seen_as(facts["sha256"], view): turned_facts(facts, view) for view in self.views for facts in scenes}
 
     @cached_property
     def vocabulary(self) -> Mapping[str, Sequence[str]]:
@@ -42,20 +53,29 @@ class World:
 
     @cached_property
     def videos(self) -> list[str]:
-        """The sha256 of every video that has rows and facts, in the file's order."""
-        return [video for video in self.examples if video in self.facts]
+        """Every video that has facts and, in some view, rows."""
+        told = {sha_and_view(video)[0] for video in self.examples}
+        return [video for video in self.facts if sha_and_view(video)[0] in told]
+
+    @cached_property
+    def told(self) -> list[str]:
+        """The videos that have rows."""
+        return [video for video in self.videos if video in self.examples]
 
     def frames(self, video: str, counts: Mapping[int, float] | None = None) -> Frames:
-        """The frames of a video, decoded on first use; their number drawn by the shares of `counts`, if given.
+        """The frames of a video as it is, decoded on first use; their number drawn by the shares of `counts`, if given.
 
-        A video has the same number every time.
+        A video has the same number every time, in every view.
         """
-        policy = self.policy
+        policy, video = self.policy, sha_and_view(video)[0]
         if counts:
             policy = replace(policy, frames=random.Random(video).choices(list(counts), list(counts.values()))[0])
-        item = self.examples[video][0].item
+        item = next(self.examples[seen][0].item for seen in self._views_of(video) if seen in self.examples)
         assert item.video is not None and item.video.path is not None
         return load_frames(replace(item.video, path=str(self.folder / item.video.path)), policy, self.cache)
+
+    def _views_of(self, sha256: str) -> list[str]:
+        return [seen_as(sha256, view) for view in self.views]
 
 
 def _in_fixed_order(example: Example, vocabulary: Mapping[str, Sequence[str]]) -> Example:

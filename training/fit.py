@@ -10,6 +10,7 @@ OUT/metrics.jsonl, OUT/frames/
 import random
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
@@ -97,7 +98,8 @@ def _run_stage(name: StageName, preset: Preset, world: World, source: Path, fold
     model = AutoModelForImageTextToText.from_pretrained(source).train()
     learner = stages.Learner(model, AutoProcessor.from_pretrained(source), place)
     run = stages.run_dense if name == "dense" else stages.run_rows
-    run(learner, world, preset.stages[name], preset.seed)
+    plan = preset.stages[name]
+    run(learner, replace(world, views=plan.views), plan, preset.seed)
     if rank():
         return
     model.save_pretrained(folder)

@@ -2,9 +2,10 @@
 
 Through the loss of the words, a small judge learns to read facts off some object of the scene, and hardly ever which
 one: nothing tells it that the object matters until it attends by name, and it does not attend by name until that
-matters. The world knows the object of every fact, so heads of three layers are told: one finds the word that names the
-object, the next the video tokens that show it, at the time that counts, and one the word of the response that is
-weighed. (Supervised attention: Liu et al. 2016, arXiv 1609.04186.)
+matters. The world knows the object of every fact, so heads of four layers are told: one finds the word that names the
+object, the next the video tokens that show it, at the time that counts, one the word of the response that is weighed,
+and one the end of the video, where it is known how many objects there were. (Supervised
+attention: Liu et al. 2016, arXiv 1609.04186.)
 """
 
 import re
@@ -22,13 +23,19 @@ SECOND = re.compile(r"(?= B: )")  # the second half of a pair's rationale
 
 
 class Heads(NamedTuple):
-    """Query heads of one key-value group `group` in layer `layer`, both counted from 0."""
+    """Query heads of one key-value group `group` in layer `layer`, both counted from 0: all, or the one of that number."""
 
     layer: int
     group: int
+    number: int | None = None
 
 
-NAMING, SEEING, READING = Heads(1, 1), Heads(2, 0), Heads(3, 1)
+NAMING, SEEING, READING, COUNTING = Heads(1, 1), Heads(2, 0), Heads(3, 1), Heads(4, 1)
+FIRST_SEEN, LAST_SEEN = Heads(2, 0, 0), Heads(2, 0, 1)  # when a thing is in view shows at both ends of that time
+TELLING = {NAMING: "naming", SEEING: "seeing", READING: "reading", COUNTING: "counting"} | {
+    FIRST_SEEN: "first_seen", LAST_SEEN: "last_seen"
+}  # fmt: skip
+IN_VIEW = ("event", "time", "span")  # facts that say when a thing is in view
 
 
 class Gaze(NamedTuple):
@@ -49,7 +56,7 @@ class Scene(NamedTuple):
 
 def gazes(tokenizer: Any, packed: Packed, scene: Scene | None) -> list[Gaze]:
     """What the heads should see from the tokens of a pack's replies; without a scene, only the words of responses."""
-    found: dict[Heads, list[tuple[int, torch.Tensor]]] = {NAMING: [], SEEING: [], READING: []}
+    found: dict[Heads, list[tuple[int, torch.Tensor]]] = {heads: [] for heads in TELLING}
     for own in packed.branches.unique().tolist():
         reply = (packed.branches == own) & (packed.labels != IGNORE)
         places = reply.nonzero().squeeze(1).tolist()
@@ -67,14 +74,21 @@ def gazes(tokenizer: Any, packed: Packed, scene: Scene | None) -> list[Gaze]:
                 _add(found[READING], place, prompt & (packed.ids == packed.ids[place]))
         if scene is None:
             continue
+        video = (packed.types != 0).nonzero().squeeze(1)
+        last = torch.arange(len(packed.ids)) == video[-1]
+        for start, end in (match.span(3) for match in STEP.finditer(text) if match[1] == "count"):
+            for place in _under(where, start, end):
+                _add(found[COUNTING], place, last)
         asked = set(re.findall(r"[a-z]+", tokenizer.decode(packed.ids[prompt])))
-        for start, end, name, value, thing in _objects_told(text, scene.facts, asked):
+        for start, end, name, thing in _objects_told(text, scene.facts, asked):
             names = _word_ids(tokenizer, scene.facts["objects"][thing])
-            shows = torch.zeros(len(packed.ids), dtype=torch.bool)
-            shows[(packed.types != 0).nonzero().squeeze(1)] = _shows(scene, thing, name, value)
+            seen = _shows(scene, thing, name)
             for place in _under(where, start, end):
                 _add(found[NAMING], place, prompt & torch.isin(packed.ids, names))
-                _add(found[SEEING], place, shows)
+                for heads, some in seen.items():
+                    shows = torch.zeros(len(packed.ids), dtype=torch.bool)
+                    shows[video] = some
+                    _add(found[heads], place, shows)
     return [
         Gaze(heads, torch.tensor([place - 1 for place, _ in some]), torch.stack([wanted for _, wanted in some]))
         for heads, some in found.items()
@@ -100,13 +114,13 @@ def gaze_loss(
             )
         start = end
     means = {heads: torch.stack(some).mean() for heads, some in losses.items()}
-    names = {NAMING: "naming", SEEING: "seeing", READING: "reading"}
-    return sum(means.values(), torch.zeros(())), {f"gaze_{names[heads]}": loss.item() for heads, loss in means.items()}
+    figures = {f"gaze_{TELLING[heads]}": loss.item() for heads, loss in means.items()}
+    return sum(means.values(), torch.zeros(())), figures
 
 
 def watched_layers(layers: int) -> list[int]:
     """The layers that have told heads, of a model of so many."""
-    return [heads.layer for heads in (NAMING, SEEING, READING) if heads.layer < layers]
+    return sorted({heads.layer for heads in TELLING if heads.layer < layers})
 
 
 def _shares(queries: torch.Tensor, keys: torch.Tensor, pack: Packed, gaze: Gaze) -> torch.Tensor:
@@ -114,6 +128,8 @@ def _shares(queries: torch.Tensor, keys: torch.Tensor, pack: Packed, gaze: Gaze)
     with torch.autocast("cpu", enabled=False):
         size = len(queries) // len(keys)
         asking = queries[gaze.heads.group * size :][:size, gaze.queries]
+        if gaze.heads.number is not None:
+            asking = asking[gaze.heads.number][None]
         scores = asking @ keys[gaze.heads.group].T * queries.shape[-1] ** -0.5
         own = pack.branches[gaze.queries, None]
         reach = torch.arange(len(pack.ids)) <= gaze.queries[:, None]
@@ -131,8 +147,8 @@ def _under(where: Sequence[tuple[int, int, int]], start: int, end: int) -> Itera
     return (place for place, first, last in where if first < end and last > start)
 
 
-def _objects_told(text: str, facts: Mapping[str, Any], asked: set[str]) -> Iterator[tuple[int, int, str, str, int]]:
-    """(start, end, fact, value, object) of each value seen in a rationale, where it is certain which object it is of."""
+def _objects_told(text: str, facts: Mapping[str, Any], asked: set[str]) -> Iterator[tuple[int, int, str, int]]:
+    """(start, end, fact, object) of each value seen in a rationale, where it is certain which object it is of."""
     start = 0
     for part in SECOND.split(text) if text.startswith("A: ") else [text]:
         steps = [match for match in STEP.finditer(part) if match[1] in OBJECT]
@@ -148,7 +164,7 @@ def _objects_told(text: str, facts: Mapping[str, Any], asked: set[str]) -> Itera
                     thing for thing in things if asked & {facts["objects"][thing][name] for name in ("colour", "shape")}
                 ]
             if len(things) == 1:
-                yield from ((start + step.start(3), start + step.end(3), step[1], step[3], things[0]) for step in mine)
+                yield from ((start + step.start(3), start + step.end(3), step[1], things[0]) for step in mine)
         start += len(part)
 
 
@@ -163,22 +179,21 @@ def _is_so(thing: Mapping[str, Any], name: str, value: str) -> bool:
     return True
 
 
-def _shows(scene: Scene, thing: int, name: str, value: str) -> torch.Tensor:
-    """Which of the video's merged tokens show the object, at the time that the fact is about: bool [tokens]."""
+def _shows(scene: Scene, thing: int, name: str) -> dict[Heads, torch.Tensor]:
+    """Which of the video's merged tokens show the object, at the time that the fact is about: bool [tokens], by heads."""
     mine = scene.owners == thing
     if not mine.any():
-        return mine
+        return {}
     segments, times = scene.facts["objects"][thing]["segments"], scene.seconds
+    if name in IN_VIEW:
+        first, last = times[mine].min(), times[mine].max()
+        return {FIRST_SEEN: mine & (times == first), LAST_SEEN: mine & (times == last)}
     part = mine
     if name == "first":
         part = mine & (times < segments[0]["end"])
     elif name == "then":
         part = mine & (times > segments[-1]["start"])
-    elif value.startswith("appears"):
-        part = mine & (times == times[mine].min())
-    elif value.startswith("vanishes"):
-        part = mine & (times == times[mine].max())
-    return part if part.any() else mine
+    return {SEEING: part if part.any() else mine}
 
 
 def _word_ids(tokenizer: Any, thing: Mapping[str, Any]) -> torch.Tensor:

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
+from training.views import AS_IT_IS, TOLD, View
 from workbench.errors import InputError
 from workbench.schema import Sampling, VideoPolicy
 
@@ -21,6 +22,7 @@ class Stage:
     videos: int = 0
     rows: int = 0
     frames: Mapping[int, float] = field(default_factory=dict)  # frames of a video -> share; none: as the policy says
+    views: tuple[View, ...] = (AS_IT_IS,)  # how the videos are seen
     mix: Mapping[str, float] = field(default_factory=dict)  # prompt or task -> packs a step, a fraction being a chance
 
 
@@ -49,9 +51,10 @@ class Preset:
         return tuple(name for name in self.stages["judge"].mix if name not in TASKS)
 
 
+ALL_VIEWS: tuple[View, ...] = get_args(View)
 FRAMES = {8: 0.75, 4: 0.05, 16: 0.15, 32: 0.05}
 JUDGING = {
-    **{"pointwise": 6, "rubric": 1, "pairwise": 0.5, "pairwise_reasoning": 2.5},
+    **{"pointwise": 5.5, "rubric": 1, "pairwise": 0.25, "pairwise_reasoning": 3.25},
     **{"look": 1, "claims": 2, "compare": 0.5},
 }
 
@@ -78,10 +81,12 @@ EMBEDDED = Preset(
     policy=VideoPolicy(frames=8, min_pixels=12_544, max_pixels=12_544),
     sampling=Sampling(temperature=0.0, max_new_tokens=512),
     stages={
-        "reading": Stage(steps=600, lr=1.5e-3, mix={"claims": 14, "compare": 2}),
-        "dense": Stage(steps=1700, lr=1.5e-3, videos=24),
-        "looking": Stage(steps=700, lr=1.2e-3, frames=FRAMES, mix={"look": 9, "claims": 4, "compare": 1}),
-        "judge": Stage(steps=1000, lr=1e-3, rows=2, frames=FRAMES, mix=JUDGING),
+        "reading": Stage(steps=600, lr=1.5e-3, views=TOLD, mix={"claims": 14, "compare": 2}),
+        "dense": Stage(steps=1700, lr=1.5e-3, videos=24, views=ALL_VIEWS),
+        "looking": Stage(
+            steps=700, lr=1.2e-3, frames=FRAMES, views=ALL_VIEWS, mix={"look": 9, "claims": 4, "compare": 1}
+        ),
+        "judge": Stage(steps=1500, lr=1e-3, rows=2, frames=FRAMES, views=ALL_VIEWS, mix=JUDGING),
     },
     world=(
         *("--scenes", "4000", "--split", "train", "--setting", "core"),

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import chain
 from typing import Any, NamedTuple
@@ -14,6 +15,7 @@ from training.dense import DenseHeads, dense_labels, dense_loss, frame_numbers, 
 from training.features import vision_features
 from training.gaze import Gaze, Scene, gaze_loss, gazes, watched_layers
 from training.loop import Place, train
+from training.misled import encode_misled, misled
 from training.presets import TEXT_TASKS, Stage
 from training.processes import rank
 from training.rationales import swapped
@@ -30,13 +32,17 @@ from training.rows import (
     verdict_ids,
 )
 from training.sft import IGNORE, Packed, Targets, pack, target_losses
+from training.traces import Traces
+from training.views import other_things, reworded, seen_as, sha_and_view, turned_clip
 from workbench.backends.encoding import Encoded, VideoInputs, video_inputs
 from workbench.backends.positions import RopeRule, rope_rule
 from workbench.prompts import Prompt, load_prompt
+from workbench.video.frames import Frames
 
 FEATURE_VIDEOS = 32  # videos that go through the frozen tower at a time
 VERDICT_WEIGHT = 5.0
 REFERENCE_SHARE = 0.1  # of the judging packs show the reference answer
+MISLED_PACKS, MISLED_SHARE = 0.25, 0.3  # of the judging packs, and of the values seen in them
 SIGHTS, COMPARISONS = 4, 3  # things to look at in one video; made-up comparisons at a time
 
 
@@ -54,9 +60,16 @@ class Learner(NamedTuple):
     def clips(
         self, world: World, videos: Sequence[str] | None = None, counts: Mapping[int, float] | None = None
     ) -> dict[str, Clip]:
-        """Frames and model inputs of the videos (default: all); about 0.9 MB a video at 8 frames of 112x112."""
-        frames = {video: world.frames(video, counts) for video in videos or world.videos}
-        return {video: Clip(shot, _in_half(video_inputs(self.processor, shot))) for video, shot in frames.items()}
+        """Moments and model inputs of the videos (default: all); about 0.9 MB a video at 8 frames of 112x112."""
+        return {video: self._clip(world.frames(video, counts)) for video in videos or world.videos}
+
+    def _clip(self, frames: Frames) -> Clip:
+        return Clip(replace(frames, images=frames.images[:0]), _in_half(video_inputs(self.processor, frames)))
+
+    def turned(self, clip: Clip, video: str) -> Clip:
+        """The clip as the video of that name shows it."""
+        vision = self.model.config.vision_config
+        return turned_clip(clip, sha_and_view(video)[1], vision.patch_size, vision.spatial_merge_size)
 
 
 def _in_half(inputs: VideoInputs) -> VideoInputs:
@@ -67,21 +80,26 @@ def _in_half(inputs: VideoInputs) -> VideoInputs:
 
 def run_dense(learner: Learner, world: World, plan: Stage, seed: int) -> list[float]:
     """Train the vision tower and merger on the labels under each merged token; the losses of all steps."""
-    vision, clips = learner.model.model.visual, learner.clips(world)
+    vision, clips = learner.model.model.visual, learner.clips(world, [*dict.fromkeys(map(_as_it_is, world.videos))])
     use_fast_forms(learner.model)
     merge = learner.model.config.vision_config.spatial_merge_size
     words = word_embeddings(learner.model, learner.processor.tokenizer, world.vocabulary)
     heads = DenseHeads(learner.model.config.text_config.hidden_size, outputs(world.vocabulary), words)
-    labels = {video: _labels(world, video, clip, merge) for video, clip in clips.items()}
+    labels = {video: _labels(world, video, clips[_as_it_is(video)], merge) for video in world.videos}
 
     def loss_of(step: int):
         videos = random.Random(f"{seed} {step} {rank()}").sample(world.videos, min(plan.videos, len(world.videos)))
         with mixed_precision():
-            features = vision_features(learner.model, [clips[video].inputs.tensors for video in videos])
+            shown = [learner.turned(clips[_as_it_is(video)], video).inputs.tensors for video in videos]
+            features = vision_features(learner.model, shown)
         wanted = {name: torch.cat([labels[video][name] for video in videos]) for name in labels[videos[0]]}
         return dense_loss(heads(torch.cat(features).float()), wanted)
 
     return train([*vision.parameters(), *heads.parameters()], loss_of, plan, learner.place)
+
+
+def _as_it_is(video: str) -> str:
+    return sha_and_view(video)[0]
 
 
 def _labels(world: World, video: str, clip: Clip, merge: int) -> dict[str, torch.Tensor]:
@@ -97,6 +115,7 @@ class Load(NamedTuple):
     task: str
     video: str | None
     packed: Packed
+    scene: Scene | None
     gazes: list[Gaze]
 
 
@@ -114,14 +133,16 @@ def run_rows(learner: Learner, world: World, plan: Stage, seed: int) -> list[flo
     use_fast_forms(model)
     clips, features = _seen_once(learner, world, plan) if set(plan.mix) - set(TEXT_TASKS) else ({}, {})
     tasks = {name: task_of(name, learner, world, clips, plan.rows) for name in plan.mix}
+    videos = {name: world.videos if name == "look" else world.told for name in plan.mix}
+    traces = Traces(model.model.language_model.layers, model.config.text_config.hidden_size, world.vocabulary["motion"])
     number, verdicts = rank(), torch.tensor(verdict_ids(learner.processor))
     tokenizer, told = learner.processor.tokenizer, watched_layers(model.config.text_config.num_hidden_layers)
     merge = model.config.vision_config.spatial_merge_size
 
     def draw(step: int) -> list[Load]:
-        drawn = draw_packs(tasks, plan.mix, world.videos, random.Random(f"{seed} {step} {number}"))
-        return [Load(task, video, packed, gazes(tokenizer, packed, video and _scene(world, video, clips[video], merge)))
-                for task, video, packed in drawn]  # fmt: skip
+        drawn = draw_packs(tasks, plan.mix, videos, random.Random(f"{seed} {step} {number}"))
+        scenes = [video and _scene(world, video, clips[video], merge) for _, video, _ in drawn]
+        return [Load(*one, scene, gazes(tokenizer, one[2], scene)) for one, scene in zip(drawn, scenes, strict=True)]
 
     loads = _ahead(draw, plan.steps)
 
@@ -132,9 +153,10 @@ def run_rows(learner: Learner, world: World, plan: Stage, seed: int) -> list[flo
             targets = target_losses(model, packs, [features.get(each.video) for each in batch], watched)
         loss, figures = _by_task(batch, targets, _weights(batch, verdicts))
         astray, of_kinds = gaze_loss(watched, packs, [load.gazes for load in batch])
-        return loss + astray, figures | of_kinds
+        missed, of_traces = traces.loss(packs, [load.scene for load in batch])
+        return loss + astray + missed, figures | of_kinds | of_traces
 
-    return train(model.parameters(), loss_of, plan, learner.place)
+    return train([*model.parameters(), *traces.parameters()], loss_of, plan, learner.place)
 
 
 def _scene(world: World, video: str, clip: Clip, merge: int) -> Scene:
@@ -146,13 +168,19 @@ def _scene(world: World, video: str, clip: Clip, merge: int) -> Scene:
 
 
 def draw_packs(
-    tasks: Mapping[str, Task], mix: Mapping[str, float], videos: Sequence[str], rng: random.Random
+    tasks: Mapping[str, Task],
+    mix: Mapping[str, float],
+    videos: Mapping[str, Sequence[str]],
+    rng: random.Random,
 ) -> list[tuple[str, str | None, Packed]]:
-    """The packs of one step, with task and video (None: shows none): as many as `mix` says, a fraction being a chance."""
+    """The packs of one step, with task and video (None: shows none): as many as `mix` says, a fraction being a chance.
+
+    `videos` holds what each task draws from.
+    """
     found = []
     for name, count in mix.items():
         for _ in range(int(count) + (rng.random() < count % 1)):
-            video = rng.choice(videos)
+            video = rng.choice(videos[name])
             rows = tasks[name](rng, video)
             if rows and (rows[0].types == 2).any():
                 found.append((name, video, pack(rows)))
@@ -196,13 +224,15 @@ def task_of(name: str, learner: Learner, world: World, clips: Mapping[str, Clip]
         ]
     if name == "claims":
         return lambda rng, video: [
-            encode_claims(processor, rule, each) for each in _set_of(world, video, "pointwise", 1, rng)
+            encode_claims(processor, rule, reworded(each, other_things(world.vocabulary, rng)))
+            for each in _set_of(world, video, "pointwise", 1, rng)
         ]
     if name == "compare":
         values = fact_values(chain.from_iterable(world.examples.values()))
         return lambda rng, video: [encode_comparison(processor, rule, values, rng) for _ in range(COMPARISONS)]
     prompts = [load_prompt(name, reference=shown) for shown in (False, True)]
-    return partial(_judge_rows, learner, world, clips, prompts, rows)
+    values = fact_values(chain.from_iterable(world.examples.values()))
+    return partial(_judge_rows, learner, world, clips, prompts, rows, values)
 
 
 def _some_facts(sight: Sight, rng: random.Random) -> Sight:
@@ -229,6 +259,7 @@ def _judge_rows(
     clips: Mapping[str, Clip],
     prompts: Sequence[Prompt],
     rows: int,
+    values: Mapping[str, Sequence[str]],
     rng: random.Random,
     video: str,
 ) -> list[Encoded]:
@@ -236,10 +267,13 @@ def _judge_rows(
     prompt = prompts[rng.random() < REFERENCE_SHARE]
     most = rows if prompt.kind == "pointwise" else max(1, rows // 2)
     shown = chain.from_iterable(_orders(each, prompt) for each in _set_of(world, video, prompt.kind, most, rng))
-    return [
-        encode_example(learner.processor, learner.rule, prompt, example, clips[video], order)
-        for example, order in shown
-    ]
+    deceived = MISLED_SHARE if "thinking" in prompt.form.tags and rng.random() < MISLED_PACKS else 0.0
+    encoded = []
+    for example, order in shown:
+        row = learner.processor, learner.rule, prompt, example, clips[video], order
+        other = misled(example.target.reasoning or "", values, deceived, rng) if deceived else None
+        encoded.append(encode_misled(*row, other) if other else encode_example(*row))
+    return encoded
 
 
 def _orders(example: Example, prompt: Prompt) -> Iterator[tuple[Example, tuple[int, ...]]]:
@@ -286,13 +320,15 @@ class _Steps(torch.utils.data.Dataset):
 def _seen_once(learner: Learner, world: World, plan: Stage) -> tuple[dict[str, Clip], dict[str, torch.Tensor]]:
     """Clips without their pixels, and features of every video: with a frozen tower they are the same in every epoch."""
     clips, features = {}, {}
-    for start in range(0, len(world.videos), FEATURE_VIDEOS):
-        some = world.videos[start : start + FEATURE_VIDEOS]
-        made = learner.clips(world, some, plan.frames)
-        with torch.no_grad(), mixed_precision():
-            merged = vision_features(learner.model, [made[video].inputs.tensors for video in some])
-        features |= {video: each.float() for video, each in zip(some, merged, strict=True)}
-        clips |= {video: _without_pixels(clip) for video, clip in made.items()}
+    names = [*dict.fromkeys(map(_as_it_is, world.videos))]
+    for start in range(0, len(names), FEATURE_VIDEOS):
+        shots = learner.clips(world, names[start : start + FEATURE_VIDEOS], plan.frames)
+        for view in world.views:
+            made = {seen_as(name, view): learner.turned(shot, seen_as(name, view)) for name, shot in shots.items()}
+            with torch.no_grad(), mixed_precision():
+                merged = vision_features(learner.model, [clip.inputs.tensors for clip in made.values()])
+            features |= {video: each.float() for video, each in zip(made, merged, strict=True)}
+            clips |= {video: _without_pixels(clip) for video, clip in made.items()}
     return clips, features
 
 

@@ -93,7 +93,7 @@ def _row(items: Mapping[str, Item], group: VerdictGroup) -> tuple[str, ...]:
 
 def _rejected_table(rejected: Iterable[Mapping[str, Any]]) -> str:
     rows = ((str(row["row"]), str(row.get("line") or ""), str(row["reason"])) for row in rejected)
-    return table(("row", "line", "rejected because"), rows)
+    return table(("row", "line", "rejected because"), rows, whole=True)
 
 
 def show_backends() -> int:

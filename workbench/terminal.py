@@ -63,13 +63,20 @@ def bars(shares: Mapping[str, float], mark: str | None = None) -> list[str]:
     ]
 
 
-def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Aligned columns under a header; the last column takes what is left of the width."""
+def table(header: Sequence[str], rows: Iterable[Sequence[str]], *, whole: bool = False) -> str:
+    """Aligned columns under a header; the last takes what is left of the width: cut there, or `whole` over more lines."""
     lines = [tuple(header), *(tuple(map(str, row)) for row in rows)]
     lines = [tuple(" ".join(plain(cell).split()) for cell in line) for line in lines]
     widths = [max(cells(line[column]) for line in lines) for column in range(len(header))]
     widths[-1] = max(12, width() - sum(widths[:-1]) - 2 * (len(widths) - 1))
-    return "\n".join("  ".join(map(_cell, line, widths)).rstrip() for line in lines)
+    rows = [row for line in lines for row in (_wrapped(line, widths[-1]) if whole else [line])]
+    return "\n".join("  ".join(map(_cell, row, widths)).rstrip() for row in rows)
+
+
+def _wrapped(line: tuple[str, ...], room: int) -> list[tuple[str, ...]]:
+    """The line with its last cell wrapped, continued under itself."""
+    first, *rest = textwrap.wrap(line[-1], room) or [""]
+    return [(*line[:-1], first), *((*("",) * (len(line) - 1), each) for each in rest)]
 
 
 def _cell(text: str, room: int) -> str:
