@@ -11,8 +11,9 @@ from analysis.case_texts import CaseTexts
 from analysis.cases import Case, Stand
 from analysis.commands_failures import said_of
 from workbench.page.ratings import choice_colour, ink_on, rating_colour
-from workbench.page.verdict_card import letter_of, reasons
+from workbench.page.verdict_card import letter_of, reasons, suspicion_flag
 from workbench.schema import Item, Judgment
+from workbench.suspicion import response_name
 from workbench.verdict_text import shown, verdict
 
 PLACES = ("First", "Second")
@@ -38,9 +39,11 @@ def open_card(case: Case | None, texts: CaseTexts, gold: str) -> str:
     stands = {stand.judge: stand for stand in case.stands} if case else {}
     said = "".join(_person(name, some) for name, some in people.items()) or '<li class="vj-sub">Nobody yet.</li>'
     found = "".join(_judge(name, some, stands) for name, some in judges.items())
+    flags = [_flag(texts, response_name(item, place)) for place in range(len(item.responses))]
+    others = "".join(_flag(texts, name) for name in ("instruction", "reference", "description"))
     return (
-        f'<article class="vj-card vj-set">{_asked(item)}{_responses(titles, item.responses)}{_reference(item)}'
-        f'{_facts(case, item)}<h4>What people say</h4><ul class="vj-said">{said}</ul>'
+        f'<article class="vj-card vj-set">{_asked(item)}{_responses(titles, item.responses, flags)}{_reference(item)}'
+        f'{others}{_facts(case, item)}<h4>What people say</h4><ul class="vj-said">{said}</ul>'
         f'<h4>What the judges say</h4><ul class="vj-said">{found}</ul></article>'
     )
 
@@ -49,12 +52,17 @@ def _asked(item: Item) -> str:
     return f'<header><div><h3 class="vj-text">{escape(item.instruction)}</h3></div></header>'
 
 
-def _responses(titles: Iterable[str], texts: Iterable[str]) -> str:
+def _responses(titles: Sequence[str], texts: Iterable[str], flags: Iterable[str] = ()) -> str:
     parts = "".join(
-        f'<div><h4>{escape(title)}</h4><div class="vj-text">{escape(text)}</div></div>'
-        for title, text in zip(titles, texts, strict=True)
+        f'<div><h4>{escape(title)}</h4><div class="vj-text">{escape(text)}</div>{flag}</div>'
+        for title, text, flag in zip(titles, texts, flags or [""] * len(titles), strict=True)
     )
     return f'<div class="vj-two">{parts}</div>'
+
+
+def _flag(texts: CaseTexts, name: str) -> str:
+    """The flag on one of the item's texts where a judgment carries it; a blind reader is not shown any."""
+    return next((flag for one in texts.judgments if (flag := suspicion_flag(one, name))), "")
 
 
 def _reference(item: Item) -> str:

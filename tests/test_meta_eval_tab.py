@@ -9,7 +9,7 @@ import pytest
 
 from analysis import tab as meta_eval
 from analysis.case_card import blind_card, open_card
-from analysis.case_texts import read_case
+from analysis.case_texts import CaseTexts, read_case
 from analysis.cases import Filters, read_cases
 from analysis.explorer import export_now, failures_command, load_cases, neighbour, queue, run_names
 from analysis.tab import measured, report_command, with_gold
@@ -116,6 +116,26 @@ def test_a_blind_card_tells_nothing_and_an_open_one_everything(runs):
         assert told not in blind, told
     for told in ("gold 1", "4 too high", "no verdict", "unparsed", "judges 0 apart"):
         assert told in shown, told
+
+
+@pytest.mark.parametrize(("responses", "flagged"), [
+    (("all is well",), {"response": 1}),
+    (("one", "two"), {"response B": 2}),
+    (("one", "two", "three"), {"response C": 3, "instruction": 4, "reference": 4, "description": 4}),
+    (("one", "two"), {}),
+])  # fmt: skip
+def test_a_flag_on_a_suspicious_text_stands_beside_it_and_on_no_blind_card(responses, flagged):
+    item = Item(None, "What?", responses)
+    plain, marked = (
+        Judgment(item.id, judge, "p@1", "unparsed", suspicious=found)
+        for judge, found in (("human:ben", {}), ("far", {name: ["order to the judge"] for name in flagged}))
+    )
+    shown = open_card(None, CaseTexts(item, (plain, marked, marked)), "human")
+    before = shown.split('<p class="vj-flag"')
+    assert len(before) - 1 == len(flagged)
+    assert all(f"This {name.split()[0]} tells the judge what to do." in shown for name in flagged)
+    assert before[0].count("<h4>") == min(flagged.values(), default=len(responses) + 2)  # titles above the first flag
+    assert "Suspicious" not in blind_card(item, range(len(responses)))
 
 
 def test_a_blind_queue_is_in_an_order_that_tells_nothing(runs):
