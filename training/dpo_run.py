@@ -16,7 +16,7 @@ from training.dpo_feed import Requests
 from training.dpo_requests import Preferences, hold_out, read_preferences
 from training.parallel import join, lay_out
 from training.recipes import Recipe
-from training.run_folder import Say, follow, make_final, open_run, silent, tell_left_out
+from training.run_folder import Say, follow, made_before, make_final, open_run, silent, tell_left_out
 from training.sources import LeftOut
 from training.trainer import Objective, Place, Plan, train
 from training.tuning import Tuning, judge_writer, load_tuning
@@ -66,8 +66,7 @@ def run_dpo(
     }
     say = say if team.leads else silent
     with open_run(out, config, [prompt_record(preferences.prompt)], command, team) as set_status:
-        if (final := out / "final").is_dir():
-            say(f"{final}: is there already")
+        if final := made_before(out, say, set_status):
             return final
         tuning = load_tuning(recipe, team)
         if (said := other_judge(preferences.record, tuning)) and team.leads:
@@ -93,7 +92,7 @@ def run_dpo(
                 say(
                     f"{mode}: {name} {figure['value']:.3f} [{figure['low']:.3f}, {figure['high']:.3f}], n = {figure['n']}"
                 )
-        return final
+        return out / "final"
 
 
 def other_judge(record: Mapping[str, Any], tuning: Tuning) -> str:

@@ -17,7 +17,7 @@ from training.datasets import Data, read_data
 from training.feed import Rows
 from training.parallel import join, lay_out
 from training.recipes import DataOptions, Recipe
-from training.run_folder import Say, follow, make_final, open_run, silent, tell_left_out
+from training.run_folder import Say, follow, made_before, make_final, open_run, silent, tell_left_out
 from training.trainer import Objective, Place, Plan, train
 from training.tuning import judge_writer, load_tuning
 from workbench.backends.judge_file import JudgeFile
@@ -54,9 +54,7 @@ def finetune(
     say = say if team.leads else silent
     prompts = [prompt_record(load_prompt(name)) for name in recipe.mix]
     with open_run(out, config, prompts, command, team) as set_status:
-        final = out / "final"
-        if final.is_dir():
-            say(f"{final}: is there already")
+        if final := made_before(out, say, set_status):
             return final
         set_status("running", phase="loading", done=0, total=0, eta_seconds=None, last_error=None)
         tuning = load_tuning(recipe, team)
@@ -76,6 +74,7 @@ def finetune(
         if team.leads:
             make_final(out, outcome, plan, feed.steps, set_status)
         team.wait()
+        final = out / "final"
         say(
             f"{final}: made in {outcome.progress.seconds:.0f} s of steps" + (outcome.stopped and f"; {outcome.stopped}")
         )

@@ -79,14 +79,14 @@ EMBEDDED = Preset(
     # With heads of 32 dimensions and the published 1e6, hardly any tell neighbouring tokens apart: copying is not found.
     rope_theta=1e4,
     policy=VideoPolicy(frames=8, min_pixels=12_544, max_pixels=12_544),
-    sampling=Sampling(temperature=0.0, max_new_tokens=512),
+    sampling=Sampling(temperature=0.0, top_p=0.95, max_new_tokens=512),
     stages={
         "reading": Stage(steps=600, lr=1.5e-3, views=TOLD, mix={"claims": 14, "compare": 2}),
-        "dense": Stage(steps=1700, lr=1.5e-3, videos=24, views=ALL_VIEWS),
+        "dense": Stage(steps=1400, lr=1.5e-3, videos=24, views=ALL_VIEWS),
         "looking": Stage(
-            steps=700, lr=1.2e-3, frames=FRAMES, views=ALL_VIEWS, mix={"look": 9, "claims": 4, "compare": 1}
+            steps=600, lr=1.2e-3, frames=FRAMES, views=ALL_VIEWS, mix={"look": 9, "claims": 4, "compare": 1}
         ),
-        "judge": Stage(steps=1500, lr=1e-3, rows=2, frames=FRAMES, views=ALL_VIEWS, mix=JUDGING),
+        "judge": Stage(steps=900, lr=1e-3, rows=2, frames=FRAMES, views=ALL_VIEWS, mix=JUDGING),
     },
     world=(
         *("--scenes", "4000", "--split", "train", "--setting", "core"),

@@ -7,8 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from training.checkpoints import saved_steps
 from training.parallel import Team
 from training.sources import LeftOut
+from workbench.json_files import read_json
 from workbench.store import Run
 
 if TYPE_CHECKING:
@@ -50,6 +52,18 @@ def tell_left_out(out: Path, left_out: LeftOut, team: Team, say: Say) -> None:
         (out / "left_out.jsonl").write_text(lines, encoding="utf-8")
     for reason, count in left_out.counts.items():
         say(f"left out: {count} with {reason!r}; see left_out.jsonl")
+
+
+def made_before(out: Path, say: Say, set_status: Callable[..., None]) -> Path | None:
+    """final/ where an earlier start made it; a kill right after that may have kept status.json from telling."""
+    final = out / "final"
+    if not final.is_dir():
+        return None
+    say(f"{final}: is there already")
+    if (status := read_json(out / "status.json")).get("state") != "done":
+        step = max(saved_steps(out / "checkpoints"))
+        set_status("done", phase="done", done=step, total=status.get("total", step))
+    return final
 
 
 def make_final(out: Path, outcome: "Outcome", plan: "Plan", steps: int, set_status: Callable[..., None]) -> None:

@@ -130,9 +130,9 @@ def _wire_watch(watch: Watch, results: Results, runs: Path, tab: gr.Tab) -> dict
     clear = [results.plan, results.push, results.try_message, watch.message]
     watch.run.change(lambda: ("", gr.update(visible=False), "", ""), None, clear, **QUIET).then(**asked)
     watch.timer.tick(**asked)
-    watch.figure_name.input(**asked)
+    watch.figure_name.input(trigger_mode="always_last", **asked)
     picked = [watch.run, results.checkpoint]
-    results.checkpoint.input(lambda *values: values, picked, results.picked, **QUIET)
+    results.checkpoint.input(lambda *values: values, picked, results.picked, trigger_mode="always_last", **QUIET)
     # A change of the run follows, unless it is the one that is shown already.
     tab.select(partial(with_runs, runs), watch.run, watch.run, **QUIET).then(**asked)
     for button, action in ((watch.stop, jobs.stop), (watch.resume, resume_training)):
