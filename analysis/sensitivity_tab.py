@@ -233,6 +233,7 @@ def _wire_figures(watch: Watch, figures: Figures, runs: Path) -> None:
         return int(event.cell)
 
     plots = [figures.by_temperature, figures.by_frames, figures.grid]
-    gr.on([field.input for field in figures.chosen], draw, [watch.run, *figures.chosen], plots, **QUIET)
+    gr.on([field.input for field in figures.chosen], draw, [watch.run, *figures.chosen], plots, trigger_mode="always_last",
+          **QUIET)  # fmt: skip
     figures.clicks.click(clicked, None, figures.cell, **QUIET)
     figures.cell.change(open_cell, [watch.run, figures.cell], figures.verdicts, **QUIET)

@@ -95,7 +95,7 @@ def _wire(measure: Measure, runs: Path, tab: gr.Tab) -> list:
                         show_progress="minimal", show_progress_on=[measure.message], api_visibility="private")  # fmt: skip
     drawn = [part for place in measure.places.values() for part in place.parts]
     measure.judge.input(lambda found, judge: filled(measure.places, found or (), judge), [measure.found, measure.judge], drawn,
-                        **QUIET)  # fmt: skip
+                        trigger_mode="always_last", **QUIET)  # fmt: skip
     return [changed, gold_changed]
 
 

@@ -164,7 +164,7 @@ def _wire_runs(over: OverRuns, runs: Path, tab: gr.Tab) -> None:
     changed = over.runs.change(partial(with_gold, runs), [over.runs, over.gold], [over.gold, over.message], **QUIET)
     against = {"fn": partial(baselines, runs), "inputs": [over.runs, over.gold], "outputs": over.baseline, **QUIET}
     changed.then(**against)
-    over.gold.input(**against)
+    over.gold.input(trigger_mode="always_last", **against)
     places = [part for place in over.places.values() for part in place.parts]
     over.start.click(partial(compared, over, runs), [over.runs, over.gold, over.baseline],
                      [over.message, over.command, *places], show_progress="minimal", show_progress_on=[over.message],

@@ -88,7 +88,7 @@ def explorer_panel() -> Explorer:
             judge = gr.Dropdown([("All", "")], value="", label="Judge", min_width=150, elem_id="vj-case-judge")
             direction = gr.Dropdown(list(DIRECTIONS), value="any", label="What is wrong", min_width=150,
                                     elem_id="vj-case-direction")  # fmt: skip
-            size = gr.Number(0, label="Off by at least", minimum=0, min_width=120)
+            size = gr.Number(0, label="Off by at least", minimum=0, min_width=120, elem_id="vj-case-size")
             rating = gr.Dropdown([("All", 0), *((str(one), one) for one in range(1, 6))], value=0, label="Gold rating",
                                  min_width=120)  # fmt: skip
         with gr.Row():
@@ -103,8 +103,9 @@ def explorer_panel() -> Explorer:
         unlabelled = gr.Button("Next without my label", size="sm", elem_id="vj-case-open", elem_classes="vj-quiet")
     with gr.Row(equal_height=False):
         with gr.Column(scale=5, min_width=300, elem_classes="vj-panel vj-side"):
-            player = gr.Video(label="Video", interactive=False, height=280, buttons=[], visible=False)
-            clip_note, frames = gr.HTML(), gr.HTML()
+            player = gr.Video(label="Video", interactive=False, height=280, buttons=[], visible=False,
+                              elem_id="vj-case-player")  # fmt: skip
+            clip_note, frames = gr.HTML(), gr.HTML(elem_id="vj-case-frames")
             blind = gr.Checkbox(True, label="Blind", info=BLIND_HELP, elem_id="vj-case-blind")
             who = gr.Textbox(
                 label="Your name", max_lines=1, placeholder="labels are kept as human:NAME", elem_id="vj-case-who"
@@ -159,7 +160,8 @@ def wire_explorer(panel: Explorer, chosen: gr.Dropdown, gold: gr.Dropdown, runs:
     for button, step in ((panel.before, -1), (panel.after, 1)):
         button.click(partial(show, step), asked, panel.shown, **QUIET)
     panel.unlabelled.click(partial(show, 1, skip_labelled=True), asked, panel.shown, **QUIET)
-    gr.on([field.input for field in [*panel.filters, panel.blind]], partial(show, 0), asked, panel.shown, **QUIET)
+    gr.on([field.input for field in [*panel.filters, panel.blind]], partial(show, 0), asked, panel.shown,
+          trigger_mode="always_last", **QUIET)  # fmt: skip
     without_note = [part for part in panel.shown if part is not panel.note]
 
     def named(seen_by, *values) -> dict:

@@ -44,7 +44,8 @@ def wire_browser(shown: list, run: gr.Dropdown, browser: Browser, runs: Path) ->
     asked = [run, browser.current, *browser.filters]
     for button, step in ((browser.before, -1), (browser.after, 1), (browser.other, None)):
         button.click(partial(show, step), asked, browser.shown, **QUIET)
-    gr.on([field.input for field in browser.filters], partial(show, 0), asked, browser.shown, **QUIET)
+    gr.on([field.input for field in browser.filters], partial(show, 0), asked, browser.shown, trigger_mode="always_last",
+          **QUIET)  # fmt: skip
     for event in shown:
         event.then(fill, asked, [*browser.shown, browser.round, browser.kind], **QUIET)
     said = [run, browser.current, browser.who, browser.deserves, browser.reason]
