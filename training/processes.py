@@ -3,7 +3,10 @@
 On a CPU two processes of one thread each are faster than one of two threads, which wait for each other at every product.
 """
 
+import os
 import socket
+import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -11,6 +14,8 @@ import torch
 from torch import distributed, multiprocessing
 
 from workbench.errors import WorkbenchError
+
+LOOK_SECONDS = 0.5  # between looks whether the parent is still there
 
 
 def run(work: Callable[..., None], arguments: Sequence[Any], processes: int) -> None:
@@ -23,7 +28,8 @@ def run(work: Callable[..., None], arguments: Sequence[Any], processes: int) -> 
         return work(*arguments)
     errors = multiprocessing.get_context("spawn").SimpleQueue()
     try:
-        multiprocessing.spawn(_join, (work, arguments, processes, _free_port(), errors), nprocs=processes)
+        joined = (work, arguments, processes, _free_port(), errors, os.getpid())
+        multiprocessing.spawn(_join, joined, nprocs=processes)
     except multiprocessing.ProcessRaisedException:
         if errors.empty():
             raise
@@ -31,8 +37,15 @@ def run(work: Callable[..., None], arguments: Sequence[Any], processes: int) -> 
 
 
 def _join(
-    number: int, work: Callable[..., None], arguments: Sequence[Any], processes: int, port: int, errors: Any
+    number: int,
+    work: Callable[..., None],
+    arguments: Sequence[Any],
+    processes: int,
+    port: int,
+    errors: Any,
+    parent: int,
 ) -> None:
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     torch.set_num_threads(1)
     distributed.init_process_group("gloo", f"tcp://127.0.0.1:{port}", rank=number, world_size=processes)
     try:
@@ -40,6 +53,13 @@ def _join(
     except WorkbenchError as error:
         errors.put(error)
         raise
+
+
+def _end_with(parent: int) -> None:
+    """Wait until the parent is gone, however it went, and end: two must never write one stage."""
+    while os.getppid() == parent:
+        time.sleep(LOOK_SECONDS)
+    os._exit(1)
 
 
 def _free_port() -> int:

@@ -139,8 +139,9 @@ has to follow from what is written (`training/misled.py`).
 ## How well it does
 
 On scenes, wordings and combinations of flaws that were kept out of training and used for no choice, at temperature 0
-unless said otherwise (then with its own top_p of {top_p}), by `python -m training evaluate`. Intervals are 95 % bootstrap intervals over videos; ratings and
-choices are compared where the reply was well-formed; n counts replies, and a pair in both orders is two.
+unless said otherwise (then with its own top_p of {top_p}), by `python -m training evaluate`. Intervals are 95 % bootstrap
+intervals over videos; ratings and choices are compared where the reply was well-formed; n counts replies, and a pair in
+both orders is two.
 
 | mode | figure | value | 95 % interval | n |
 |---|---|---|---|---|

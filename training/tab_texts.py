@@ -1,6 +1,6 @@
 """What the Train tab says where there is nothing to show yet. HTML; all of it is ours."""
 
-WHAT_IT_IS = """<div><p class="vj-step">Train a judge</p>
+WHAT_IT_IS = """<div><h2 class="vj-step">Train a judge</h2>
 <p class="vj-sub">From rated responses: the small judge that ships, made from nothing on a processor; or a published
 model, fine-tuned by the paper's recipe or through an adapter on one GPU.</p></div>"""
 

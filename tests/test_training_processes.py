@@ -1,0 +1,45 @@
+"""Processes that train one model end with the one that started them, however that ends."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+
+from training.processes import LOOK_SECONDS
+
+ROOT, WAIT = Path(__file__).parent.parent, 60
+
+
+SCRIPT = """
+import os, sys, time
+from pathlib import Path
+from training.processes import rank, run
+
+def note_and_stay(folder):
+    (folder / f"{rank()}.part").write_text(str(os.getpid()))
+    (folder / f"{rank()}.part").rename(folder / str(rank()))
+    time.sleep(60)
+
+if __name__ == "__main__":
+    run(note_and_stay, (Path(sys.argv[1]),), 2)
+"""
+
+
+def test_killed_it_takes_its_processes_along(tmp_path):
+    script = tmp_path / "train.py"
+    script.write_text(SCRIPT)
+    parent = subprocess.Popen(
+        [sys.executable, str(script), str(tmp_path)], cwd=ROOT, env=os.environ | {"PYTHONPATH": "."}
+    )
+    ended = time.monotonic() + WAIT
+    while not all((tmp_path / name).exists() for name in "01"):
+        assert parent.poll() is None and time.monotonic() < ended
+        time.sleep(0.1)
+    workers = [psutil.Process(int((tmp_path / name).read_text())) for name in "01"]
+    parent.kill()
+    parent.wait()
+    _, left = psutil.wait_procs(workers, timeout=20 * LOOK_SECONDS)
+    assert not left
