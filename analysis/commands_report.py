@@ -4,8 +4,7 @@ import argparse
 from typing import Any
 
 from analysis.commands_agree import GOLD
-from analysis.findings import find_out
-from analysis.report import write_report
+from analysis.report import make_report
 
 
 def add_verbs(verbs: Any) -> None:
@@ -14,12 +13,12 @@ def add_verbs(verbs: Any) -> None:
     verb.add_argument("runs", nargs="+", metavar="RUN", help="run folders; together they hold the judges and the gold")
     verb.add_argument("--gold", default="human", metavar="WHO", help=GOLD)
     verb.add_argument("--by", metavar="TAG", help="a tag of the items, to tell preferences by its values")
-    verb.add_argument("--out", required=True, metavar="DIR", help="folder for report.html and report.json")
+    verb.add_argument("--out", required=True, metavar="DIR", help="run folder for report.html and report.json")
     verb.set_defaults(run=_report)
 
 
 def _report(arguments: argparse.Namespace) -> int:
-    written = write_report(find_out(arguments.runs, arguments.gold, arguments.by), arguments.out, arguments.command)
+    written = make_report(arguments.runs, arguments.gold, arguments.by, arguments.out, arguments.command)
     for section in written.sections:
         print(f"{section.title}\n  {section.answer or section.reading}")
     print(f"{written.html}\n{written.json}")

@@ -28,5 +28,11 @@ def plain_value(value: Any) -> Any:
 
 def write_json(path: str | Path, value: Any) -> None:
     """Write `value` as an indented JSON file."""
-    text = json.dumps(plain_value(value), indent=2, ensure_ascii=False, allow_nan=False)
-    Path(path).write_text(text + "\n", encoding="utf-8")
+    write_whole(path, json.dumps(plain_value(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def write_whole(path: str | Path, text: str) -> None:
+    """Write a file so that a kill leaves the one before or this one; what UTF-8 does not know becomes a question mark."""
+    draft = Path(f"{path}.tmp")
+    draft.write_text(text, encoding="utf-8", errors="replace")
+    draft.replace(path)

@@ -1,5 +1,7 @@
 """The sections of a report, in their order."""
 
+from collections.abc import Callable
+
 from analysis.findings import Findings
 from analysis.report_confidence import comparisons, confidence
 from analysis.report_preferences import dimensions, preferences, rankings, standings
@@ -23,6 +25,10 @@ PARTS = (
 )
 
 
-def report_sections(found: Findings) -> list[Section]:
-    """The sections that have something in them."""
-    return [section for part in PARTS for section in part(found)]
+def report_sections(found: Findings, on_part: Callable[[int], None] = lambda done: None) -> list[Section]:
+    """The sections that have something in them. `on_part` hears how many of PARTS are done."""
+    sections = []
+    for number, part in enumerate(PARTS, 1):
+        sections += part(found)
+        on_part(number)
+    return sections

@@ -1,54 +1,27 @@
 """The Meta-eval tab: choose runs and gold, see how far judges can be trusted, open the cases, audit. It only shows."""
 
-import shlex
-import tempfile
 from functools import partial
-from html import escape
 from pathlib import Path
-from typing import NamedTuple
 
 import gradio as gr
 
 from analysis.explorer import folders_of, run_names
-from analysis.findings import find_out
 from analysis.records import labels, read_runs
-from analysis.report import write_report
 from analysis.tab_audit import audit_panel, wire_audit
 from analysis.tab_failures import explorer_panel, wire_explorer
-from analysis.tab_sections import Place, cleared, filled, judges_in, jump_list, section_places
+from analysis.tab_report import POLL_SECONDS, Measure, start_report, watch_report, with_reports
+from analysis.tab_sections import filled, section_places
 from analysis.tab_texts import NO_RUNS, WHAT_IT_IS
 from workbench.errors import WorkbenchError
 from workbench.page.show import error_note, note
-from workbench.page.verbatim import COPY_SCRIPT, verbatim_command
+from workbench.page.verbatim import COPY_SCRIPT
 
 QUIET = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 # The sections in their order, with the most figures that each may have.
 FIGURES = {"people": 1, "ratings": 3, "errors": 2, "spread": 1, "superiority": 1, "preferences": 3, "dimensions": 1,
            "standings": 2, "rankings": 1, "confidence-ratings": 2, "confidence-choices": 2, "scaling-ratings": 2,
            "scaling-preferences": 1, "comparison-ratings": 2, "comparison-preferences": 2, "comparison": 0}  # fmt: skip
-BELOW = {"vj-cases": "The cases behind the numbers", "vj-audit-source": "Audit of a judge"}
 WHOLE_GOLD = [("people (human)", "human"), ("bootstrap targets (target)", "target")]
-
-
-class Measure(NamedTuple):
-    """Choosing, and what came of it; `found` keeps the sections, so that another judge is drawn at once."""
-
-    runs: gr.Dropdown
-    gold: gr.Dropdown
-    by: gr.Textbox
-    start: gr.Button
-    report: gr.DownloadButton
-    message: gr.HTML
-    empty: gr.HTML
-    judge: gr.Dropdown
-    places: dict[str, Place]
-    command: gr.HTML
-    found: gr.State
-
-    @property
-    def shown(self) -> list:
-        places = [part for place in self.places.values() for part in place.parts]
-        return [self.report, self.message, self.empty, self.judge, self.command, self.found, *places]
 
 
 def build(runs: Path, tab: gr.Tab) -> None:
@@ -57,11 +30,12 @@ def build(runs: Path, tab: gr.Tab) -> None:
         with gr.Column(scale=5, min_width=300, elem_classes="vj-panel"):
             chosen, gold, by, start, report, message = _choice(runs)
         with gr.Column(scale=6, min_width=300):
+            made = gr.Dropdown([], label="Report", visible=False, elem_id="vj-meta-made")
             empty = gr.HTML(NO_RUNS, elem_id="vj-meta-empty")
             judge = gr.Dropdown([], label="Figures of one judge are those of", visible=False, elem_id="vj-meta-judge")
             command = gr.HTML(js_on_load=COPY_SCRIPT)
     measure = Measure(chosen, gold, by, start, report, message, empty, judge, section_places(FIGURES, "vj-meta"), command,
-                      gr.State(None))  # fmt: skip
+                      gr.State(None), made, gr.State(None), gr.Timer(POLL_SECONDS, active=False))  # fmt: skip
     with gr.Column(elem_classes="vj-browse", elem_id="vj-cases"):
         explorer = explorer_panel()
     audit = audit_panel()
@@ -91,11 +65,17 @@ def _wire(measure: Measure, runs: Path, tab: gr.Tab) -> list:
     changed = measure.runs.change(partial(with_gold, runs), [measure.runs, measure.gold], [measure.gold, measure.message],
                                   **QUIET)  # fmt: skip
     gold_changed = measure.gold.input(lambda: "", None, measure.message, **QUIET)
-    measure.start.click(partial(measured, measure, runs), [measure.runs, measure.gold, measure.by], measure.shown,
-                        show_progress="minimal", show_progress_on=[measure.message], api_visibility="private")  # fmt: skip
-    drawn = [part for place in measure.places.values() for part in place.parts]
-    measure.judge.input(lambda found, judge: filled(measure.places, found or (), judge), [measure.found, measure.judge], drawn,
-                        trigger_mode="always_last", **QUIET)  # fmt: skip
+    shown = {"fn": partial(watch_report, measure, runs), "inputs": [measure.made, measure.seen], "outputs": measure.shown,
+             **QUIET}  # fmt: skip
+    started = measure.start.click(partial(start_report, measure, runs), [measure.runs, measure.gold, measure.by],
+                                  [measure.message, measure.made, measure.seen], show_progress="minimal",
+                                  show_progress_on=[measure.message], api_visibility="private")  # fmt: skip
+    started.then(**shown)
+    measure.made.input(**shown)
+    measure.timer.tick(**shown)
+    tab.select(partial(with_reports, runs), measure.made, measure.made, **QUIET).then(**shown)
+    measure.judge.input(lambda found, judge: filled(measure.places, found or (), judge), [measure.found, measure.judge],
+                        measure.drawn, trigger_mode="always_last", **QUIET)  # fmt: skip
     return [changed, gold_changed]
 
 
@@ -122,42 +102,3 @@ def with_gold(runs: Path, names: list[str] | None, gold: str | None):
         "" if whole else note("Nobody has labelled these items: choose a judge as gold, or label cases below.", "warn")
     )
     return gr.update(choices=[*choices, ("none yet", "")], value=kept or ""), said
-
-
-def measured(measure: Measure, runs: Path, names: list[str] | None, gold: str | None, by: str | None) -> dict:
-    """Measure, write the report, and show its sections."""
-    blank = {**cleared(measure.places), measure.report: gr.update(visible=False), measure.found: None, measure.command: "",
-             measure.judge: gr.update(visible=False), measure.empty: gr.update(visible=True)}  # fmt: skip
-    if not names or not gold:
-        return {
-            **blank,
-            measure.message: note(
-                f"Almost there: choose {'runs' if not names else 'whose verdicts are gold'}.", "warn"
-            ),
-        }
-    try:
-        folders = folders_of(runs, names)
-        found = find_out(folders, gold, (by or "").strip() or None)
-        out = Path(tempfile.mkdtemp(prefix="report-"))  # the page hands out copies alone
-        command = report_command(folders, gold, by)
-        written = write_report(found, out, command)
-    except WorkbenchError as error:
-        return {**blank, measure.message: error_note(error)}
-    judges = judges_in(written.sections)
-    first = judges[0] if judges else ""
-    return {
-        **filled(measure.places, written.sections, first),
-        measure.message: f'<p class="vj-sub">Measured: {len(found.meta.judges)} judges beside {escape(gold)}.</p>'
-        + jump_list(written.sections, "vj-meta", BELOW),
-        measure.report: gr.update(value=str(written.html), visible=True),
-        measure.found: written.sections,
-        measure.command: verbatim_command("The command that writes the same report", command),
-        measure.judge: gr.update(choices=judges, value=first or None, visible=len(judges) > 1),
-        measure.empty: gr.update(visible=False),
-    }
-
-
-def report_command(folders, gold: str, by: str | None) -> str:
-    """The command line that writes the same report."""
-    words = ["python", "-m", "analysis", "report", *map(str, folders), f"--gold={gold}", "--out=report"]
-    return shlex.join([*words, *([f"--by={by.strip()}"] if by and by.strip() else [])])

@@ -12,10 +12,11 @@ from analysis.case_card import blind_card, open_card
 from analysis.case_texts import CaseTexts, read_case
 from analysis.cases import Filters, read_cases
 from analysis.explorer import export_now, failures_command, load_cases, neighbour, queue, run_names
-from analysis.tab import measured, report_command, with_gold
+from analysis.tab import with_gold
 from analysis.tab_audit import audit_panel, audit_words, planned, watch
 from analysis.tab_failures import explorer_panel, opened, read_filters
-from analysis.tab_sections import section_places
+from analysis.tab_report import Measure, report_words, start_report, watch_report, with_reports
+from analysis.tab_sections import filled, section_places
 from tests.clips import Clip
 from tests.test_analysis_commands import pairs, ratings, write
 from workbench import jobs
@@ -51,7 +52,8 @@ def measure(runs):
             gr.HTML(),
             gr.Dropdown(),
         ]
-        return meta_eval.Measure(*parts, section_places(meta_eval.FIGURES, "t"), gr.HTML(), gr.State(None))
+        places = section_places(meta_eval.FIGURES, "t")
+        return Measure(*parts, places, gr.HTML(), gr.State(None), gr.Dropdown(), gr.State(None), gr.Timer())
 
 
 def test_the_tab_is_wired_and_has_no_public_endpoint(tmp_path):
@@ -75,31 +77,61 @@ def test_gold_is_whoever_is_in_the_runs(runs):
     assert "not a run folder" in with_gold(folder, ["none"], "human")[1]
 
 
-def test_measuring_fills_the_sections_and_writes_the_report(runs, measure):
+def test_a_report_is_made_by_a_job_and_watched_to_its_sections(runs, measure):
     folder, _ = runs
-    shown = measured(measure, folder, ["run"], "human", "dimension")
+    started = start_report(measure, folder, ["run"], "human", "dimension")
+    name = started[measure.made]["value"]
+    assert name.startswith("report-") and with_reports(folder, None)["value"] == name  # found again by who comes back
+    seen, shown = None, {}
+    deadline = time.monotonic() + 240
+    while time.monotonic() < deadline and not shown.get(measure.found):
+        time.sleep(0.2)
+        shown = watch_report(measure, folder, name, seen)
+        seen = shown[measure.seen]
+    assert jobs.find(folder / name).state == "done" and not shown[measure.timer].active
     assert shown[measure.places["ratings"].box]["visible"] and shown[measure.places["errors"].figures[0]]["visible"]
     assert shown[measure.report]["visible"] and "--by=dimension" in shown[measure.command]
     heads = [shown[place.head] for place in measure.places.values()]
     assert EVIL not in "".join(heads) + "".join(shown[place.table] for place in measure.places.values())
     page = Path(shown[measure.report]["value"]).read_text()
     assert "How far the judges can be trusted" in page and EVIL not in page
-    another = meta_eval.filled(measure.places, shown[measure.found], "near [pairwise@1]")
+    another = filled(measure.places, shown[measure.found], "near [pairwise@1]")
     assert another[measure.places["standings"].box]["visible"]
+    assert measure.found not in watch_report(measure, folder, name, seen)  # drawn once
 
 
-@pytest.mark.parametrize(("names", "gold", "said"), [
-    ([], "human", "choose runs"), (["run"], "", "whose verdicts are gold"),
-    (["run"], "nobody", "there are"), (["../x"], "human", "the name of a run"),
-])  # fmt: skip
-def test_what_cannot_be_measured_is_said_in_place(runs, measure, names, gold, said):
-    shown = measured(measure, runs[0], names, gold, "")
-    assert said in shown[measure.message] and not shown[measure.report]["visible"]
+def test_a_report_that_cannot_be_made_says_why_and_hides_the_last_one(runs, measure):
+    folder, _ = runs
+    name = start_report(measure, folder, ["run"], "nobody", "")[measure.made]["value"]
+    deadline = time.monotonic() + 240
+    while time.monotonic() < deadline and jobs.find(folder / name).alive:
+        time.sleep(0.2)
+    shown = watch_report(measure, folder, name, ("another", "done"))
+    assert "there are" in shown[measure.message] and "vj-failed" in shown[measure.message]
     assert not any(shown[place.box]["visible"] for place in measure.places.values())
 
 
-def test_the_command_quotes_what_it_is_given(tmp_path):
-    assert report_command([tmp_path / "a b"], "human:a b", "x;y").endswith("--out=report '--by=x;y'")
+def test_without_jobs_a_report_is_made_at_once(runs, measure, monkeypatch):
+    monkeypatch.setenv("SPACES_ZERO_GPU", "1")
+    name = start_report(measure, runs[0], ["run"], "human", "")[measure.made]["value"]
+    shown = watch_report(measure, runs[0], name, None)
+    assert "Measured: " in shown[measure.message] and shown[measure.found]
+    assert EVIL in start_report(measure, runs[0], ["run"], EVIL, "")[measure.message].replace("&lt;", "<").replace(
+        "&gt;", ">"
+    )
+
+
+@pytest.mark.parametrize(("names", "gold", "said"), [
+    ([], "human", "choose runs"), (["run"], "", "whose verdicts are gold"), (["../x"], "human", "the name of a run"),
+])  # fmt: skip
+def test_what_cannot_be_measured_is_said_in_place(runs, measure, names, gold, said):
+    started = start_report(measure, runs[0], names, gold, "")
+    assert said in started[measure.message] and measure.made not in started
+
+
+def test_the_words_of_a_report_keep_what_they_are_given(tmp_path):
+    words = report_words([tmp_path / "a b"], "human:a b", " x;y ", tmp_path / "out")
+    assert words[-3:] == ["--gold=human:a b", f"--out={tmp_path / 'out'}", "--by=x;y"]
 
 
 # -- the explorer

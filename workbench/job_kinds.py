@@ -26,7 +26,7 @@ KINDS = {
     ("training", "merge"): JobKind("merge", takes_turn=False, owns_out=False),
     ("analysis", "sweep"): JobKind("sweep", "verdicts"),
     ("analysis", "audit"): JobKind("audit", "requests"),
-    ("analysis", "report"): JobKind("report", "sections", takes_turn=False, owns_out=False),
+    ("analysis", "report"): JobKind("report", "sections", takes_turn=False),
 }
 SWEEP_PLAN = JobKind("sweep plan", takes_turn=False)
 OTHER = JobKind("command", takes_turn=False, owns_out=False)

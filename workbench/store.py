@@ -170,6 +170,11 @@ class Run:
             )
         return head
 
+    def note_command(self, command: str) -> None:
+        """Keep the command that works on the run now, where it is another than that which made it."""
+        if (head := self.head()).get("command") != command:
+            write_json(self.folder / "run.json", {**head, "command": command})
+
     def _add_prompts(self, prompts: Iterable[Mapping]) -> None:
         head = self.head()
         known = {prompt["id"] for prompt in head["prompts"]}
