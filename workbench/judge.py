@@ -78,8 +78,8 @@ def plan_judging(
     Raises InputError when the checkpoint declares that it was not made for this prompt, scale or number of frames, or
     when it cannot tell probabilities without writing.
     """
-    if score_only and not getattr(backend, "scores_only", False):
-        raise InputError(f"{backend.name} cannot score without writing a reply; only models that run here can.")
+    if score_only:
+        check_scores_only(backend.name, getattr(backend, "scores_only", False))
     if score_only and samples > 1:
         raise InputError(f"samples: got {samples}, but without a reply nothing is drawn; ask for one.")
     if samples < 1:
@@ -88,6 +88,12 @@ def plan_judging(
                      view or backend.view, samples, orders, limits, score_only, frame_order)  # fmt: skip
     check_declared(backend.name, backend.declared, prompt, plan.policy, plan.view)
     return plan
+
+
+def check_scores_only(name: str, able: bool) -> None:
+    """Raises InputError for a judge that cannot tell probabilities without writing."""
+    if not able:
+        raise InputError(f"{name} cannot score without writing a reply; only models that run here can.")
 
 
 def check_declared(name: str, declared: Declared, prompt: Prompt, policy: VideoPolicy, view: View) -> None:

@@ -12,12 +12,13 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from workbench.backends import scores_only
 from workbench.backends.base import Backend
 from workbench.batch import Assignment, Progress, check_judge, judge_run, loaded_judges
 from workbench.canaries import draw_canaries
 from workbench.canary_watch import KINDS, canaries_failed, canary_counts, canary_lines
 from workbench.errors import InputError
-from workbench.judge import one_response_each
+from workbench.judge import check_scores_only, one_response_each
 from workbench.judge_options import assignment_of, check_source, prompt_options, prompt_record
 from workbench.prompts import Prompt, form_for, load_prompt
 from workbench.prompts.levels import level_note
@@ -40,6 +41,8 @@ def judge(args: Namespace, command: str) -> int:
     """Run `judge`. Returns 0 when everything was scored, 1 when something was not, 130 when interrupted."""
     check_source(args)
     prompt, assignment = load_prompt(args.mode, **prompt_options(args)), assignment_of(args)
+    for spec in assignment.judges if assignment.score_only else ():  # all of them, before the first is asked
+        check_scores_only(spec, scores_only(spec))
     source = _source(args, prompt)
     with contextlib.closing(loaded_judges(assignment.judges, assignment.judge_options)) as judges:
         first = next(judges)

@@ -93,6 +93,12 @@ def on_accelerator(spec: str) -> bool:
     return "torch" in _parse(spec.strip()).packages
 
 
+def scores_only(spec: str) -> bool:
+    """Whether a judge can rate without writing a reply: those whose probabilities are read here. Raises InputError for an
+    unknown name."""
+    return _parse(spec.strip()).family == "local"
+
+
 def check_allowed(spec: str) -> None:
     """Raises InputError for a judge that the page may not ask: in a demo, all that are not listed (permissions.py)."""
     check_judge(spec, tuple(named_judges()))

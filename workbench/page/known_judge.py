@@ -4,13 +4,13 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-from workbench.backends import EMBEDDED, check_allowed, list_backends, split_adapter
+from workbench.backends import EMBEDDED, check_allowed, list_backends, scores_only, split_adapter
 from workbench.backends.base import Declared
 from workbench.backends.judge_file import JudgeFile, read_judge_file
 from workbench.backends.presets import PRESETS, Preset
 from workbench.batch import policy_for
 from workbench.errors import BackendError, InputError
-from workbench.judge import check_declared
+from workbench.judge import check_declared, check_scores_only
 from workbench.page.form import MODES, JudgeForm, frames_of, prompt_options
 from workbench.page.gpu_there import has_gpu
 from workbench.prompts import load_prompt
@@ -120,6 +120,8 @@ def refusal(form: JudgeForm) -> str:
     """Why the chosen judge would refuse what the form asks for, before anything is loaded; "" when it would not."""
     try:
         check_allowed(form.judge or "")
+        if form.score_only and form.judge.strip():
+            check_scores_only(form.judge.strip(), scores_only(form.judge))
     except InputError as error:
         return str(error)
     known = known_judge(form.judge or "")
