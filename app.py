@@ -23,6 +23,7 @@ from workbench.page import zero_gpu
 from workbench.page.accelerator_strip import accelerator_line
 from workbench.page.head import head_notes
 from workbench.page.links import wire_tabs
+from workbench.page.places import hide_folders
 from workbench.page.resident import ResidentJudge
 from workbench.page.server import Users, ownership_note, serve, users_of
 from workbench.page.theme import launch_look
@@ -98,6 +99,8 @@ def _serve(options: argparse.Namespace) -> int:
     zero_gpu.prepare()
     users = users_of(options.host, options.users)
     address = {"server_name": options.host, "server_port": options.port}
+    if users == "many":
+        hide_folders(options.runs)
     page, look = build(options.runs, users), {"footer_links": ["api"], **launch_look()}
     serve(page, users, options.runs, judge_tab.served_folders(), **address, **look)
     return 0

@@ -9,6 +9,7 @@ from analysis.sensitivity_form import MODES, SweepForm, shown_command
 from analysis.sensitivity_texts import NO_SWEEP, WHAT_IT_IS
 from analysis.sweep_items import EXAMPLES
 from workbench.page.form import MODES as WORDS
+from workbench.page.places import without_folders
 from workbench.page.served_judge import offered_judges
 from workbench.page.verbatim import COPY_SCRIPT, verbatim_command
 
@@ -136,7 +137,9 @@ def start_panel(runs: Path) -> StartForm:
 
 def watch_panel(runs: Path) -> Watch:
     """How the chosen sweep stands; until there is one, what there will be."""
-    run = gr.Dropdown([], label="Sweep", info=f"Sweeps in the folder {runs}.", visible=False, elem_id="vj-sweep-run")
+    run = gr.Dropdown(
+        [], label="Sweep", info=f"Sweeps in the folder {without_folders(runs)}.", visible=False, elem_id="vj-sweep-run"
+    )
     status = gr.HTML(NO_SWEEP, elem_id="vj-sweep-status")
     preflight = gr.HTML(elem_id="vj-sweep-preflight")
     quiet = {"visible": False, "elem_classes": "vj-quiet"}

@@ -13,6 +13,7 @@ from analysis.tab_report import POLL_SECONDS, Measure, start_report, watch_repor
 from analysis.tab_sections import filled, section_places
 from analysis.tab_texts import NO_RUNS, WHAT_IT_IS
 from workbench.errors import WorkbenchError
+from workbench.page.places import without_folders
 from workbench.page.show import error_note, note
 from workbench.page.verbatim import COPY_SCRIPT
 
@@ -47,7 +48,7 @@ def build(runs: Path, tab: gr.Tab) -> None:
 def _choice(runs: Path):
     gr.HTML(WHAT_IT_IS)
     chosen = gr.Dropdown([], label="Runs", multiselect=True, elem_id="vj-meta-runs",
-                         info=f"Of the folder {runs}. Together they hold the judges and the gold labels.")  # fmt: skip
+                         info=f"Of {without_folders(runs)}. Together they hold the judges and the gold labels.")  # fmt: skip
     gold = gr.Dropdown(WHOLE_GOLD, value="human", label="Gold", elem_id="vj-meta-gold",
                        info="Whose verdicts count as right.")  # fmt: skip
     by = gr.Textbox(label="Break preferences down by", placeholder="a tag of the items, e.g. dimension", max_lines=1)

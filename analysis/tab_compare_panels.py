@@ -9,6 +9,7 @@ from analysis.tab_sections import Place, section_places
 from analysis.tab_texts import NO_COMPARISON, WHAT_COMPARE_IS
 from workbench.page.examples import load_examples
 from workbench.page.form_panel import FormPanel, form_panel
+from workbench.page.places import without_folders
 from workbench.page.served_judge import offered_judges
 from workbench.page.verbatim import COPY_SCRIPT
 
@@ -95,7 +96,7 @@ def runs_panel(runs: Path) -> OverRuns:
             "intervals, and paired tests.</p>")  # fmt: skip
     with gr.Row(elem_classes="vj-filters"):
         chosen = gr.Dropdown([], label="Runs", multiselect=True, min_width=280, scale=3, elem_id="vj-cmp-runs",
-                             info=f"Of the folder {runs}.")  # fmt: skip
+                             info=f"Of the folder {without_folders(runs)}.")  # fmt: skip
         gold = gr.Dropdown(["human"], value="human", label="Gold", min_width=150, elem_id="vj-cmp-gold")
         baseline = gr.Dropdown(
             [("none: all pairs", "")], value="", label="Against", min_width=150, elem_id="vj-cmp-baseline"

@@ -11,6 +11,7 @@ from bootstrap.loop import ALPHA, ROUNDS
 from bootstrap.run_form import RunForm, shown_command
 from bootstrap.tab_texts import NO_RUN, OUTCOME_WORDS, WHAT_IT_IS
 from workbench.backends.presets import PRESETS
+from workbench.page.places import without_folders
 from workbench.page.verbatim import COPY_SCRIPT, verbatim_command
 
 POLL_SECONDS = 2.0
@@ -126,7 +127,9 @@ def start_panel(runs: Path) -> StartForm:
 
 def watch_panel(runs: Path) -> Watch:
     """How the chosen run stands; until there is one, how to come by it."""
-    run = gr.Dropdown([], label="Run", info=f"Runs in the folder {runs}.", elem_id="vj-boot-run", visible=False)
+    run = gr.Dropdown(
+        [], label="Run", info=f"Runs in the folder {without_folders(runs)}.", elem_id="vj-boot-run", visible=False
+    )
     status = gr.HTML(NO_RUN, elem_id="vj-boot-status")
     with gr.Row(elem_classes="vj-buttons"):
         stop = gr.Button(

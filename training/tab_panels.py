@@ -10,6 +10,7 @@ from training.push_form import PushForm
 from training.recipes import RECIPES
 from training.run_form import NUMBERS, TrainForm, about_preset, is_recipe, own_number, shown_command
 from training.tab_texts import NO_RUN, PUSH, WHAT_IT_IS
+from workbench.page.places import without_folders
 from workbench.page.verbatim import COPY_SCRIPT, verbatim_command
 
 POLL_SECONDS = 2.0
@@ -149,7 +150,9 @@ def _data_words(recipe: bool) -> str:
 
 def watch_panel(runs: Path) -> Watch:
     """How the chosen run stands; until there is one, how to come by it."""
-    run = gr.Dropdown([], label="Run", info=f"Trainings in the folder {runs}.", elem_id="vj-train-run", visible=False)
+    run = gr.Dropdown(
+        [], label="Run", info=f"Trainings in the folder {without_folders(runs)}.", elem_id="vj-train-run", visible=False
+    )
     status = gr.HTML(NO_RUN, elem_id="vj-train-status")
     quiet = {"visible": False, "size": "sm", "elem_classes": "vj-quiet"}
     with gr.Row(elem_classes="vj-buttons"):

@@ -12,6 +12,7 @@ import gradio as gr
 from workbench.errors import WorkbenchError
 from workbench.judge import pair_outcome
 from workbench.page.form import MODES, JudgeForm
+from workbench.page.places import without_folders
 from workbench.page.receipt import verdict_json
 from workbench.page.resident import ResidentJudge
 from workbench.page.served_judge import served_judge
@@ -128,4 +129,4 @@ def answer_of(verdict: PageVerdict) -> dict[str, Any]:
     answer = json.loads(verdict_json(verdict.item, verdict.judgments, verdict.command))
     if not verdict.form.scores and verdict.form.mode != "ranking":
         answer["outcome"] = pair_outcome(*verdict.judgments)
-    return answer | {"run_folder": str(verdict.folder)}
+    return answer | {"run_folder": without_folders(verdict.folder)}

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.page.form import JudgeForm
+from workbench.page.places import without_folders
 from workbench.schema import Item, Judgment
 
 ROOT = Path(__file__).parents[2]
@@ -26,7 +27,7 @@ def repeat_command(form: JudgeForm) -> str:
     words = ["python", "-m", "workbench", "judge", *([_from_root(form.video)] if form.video else [])]
     words += [f"--{name}={value}" for name, value in options]  # with "=", since a value may begin with a dash
     words += ["--no-video"] if form.text_only else []
-    return shlex.join([*words, *(["--score-only"] if form.score_only else [])])
+    return without_folders(shlex.join([*words, *(["--score-only"] if form.score_only else [])]))
 
 
 def _from_root(video: str) -> str:
@@ -46,7 +47,7 @@ def _given_options(form: JudgeForm) -> list[tuple[str, str]]:
 def verdict_json(item: Item, judgments: Sequence[Judgment], command: str) -> str:
     """The records behind a verdict as JSON text: the item, every judgment, and the command that repeats it."""
     record = {"item": item.to_dict(), "judgments": [judgment.to_dict() for judgment in judgments], "command": command}
-    return json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False)
+    return without_folders(json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False))
 
 
 def receipt_table(judgments: Sequence[Judgment], report: Mapping[str, Any], folder: Path) -> str:
@@ -57,7 +58,9 @@ def receipt_table(judgments: Sequence[Judgment], report: Mapping[str, Any], fold
     rows += [(_words(name).capitalize(), _plain(value)) for name, value in told.items() if value not in NOTHING]
     rows += _frame_rows(judgments) + [("Sampling", _pairs(settings["sampling"]))]
     rows += [("View", settings["view"])] + _usage_rows(judgments) + [("Run folder", str(folder))]
-    body = "".join(f'<tr><th scope="row">{escape(name)}</th><td>{escape(str(value))}</td></tr>' for name, value in rows)
+    body = "".join(
+        f'<tr><th scope="row">{escape(name)}</th><td>{escape(without_folders(value))}</td></tr>' for name, value in rows
+    )
     return f'<table class="vj-receipt"><tbody>{body}</tbody></table>'
 
 

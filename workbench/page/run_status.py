@@ -5,6 +5,7 @@ from html import escape
 
 from workbench.jobs import Job, log_tail
 from workbench.page.canary_note import canary_note
+from workbench.page.places import without_folders
 from workbench.run_progress import rate, time_left
 from workbench.turn_words import job_waits
 
@@ -45,8 +46,8 @@ def _trouble(job: Job) -> str:
     error = job.status.get("last_error")
     if not error and job.state == "failed" and job.status.get("state") == "running":
         error = KILLED
-    why = f'<p class="vj-why">{escape(str(error))}</p>' if error and not job.alive else ""
+    why = f'<p class="vj-why">{escape(without_folders(error))}</p>' if error and not job.alive else ""
     if job.state != "failed":
         return why
-    log = escape(log_tail(job.folder)) or "It left no output."
-    return f'{why}<h4>The end of its log</h4><pre class="vj-raw" tabindex="0">{log}</pre>'
+    log = escape(without_folders(log_tail(job.folder))) or "It left no output."
+    return f'{why}<h3>The end of its log</h3><pre class="vj-raw" tabindex="0">{log}</pre>'

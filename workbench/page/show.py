@@ -9,6 +9,7 @@ from workbench.page.examples import known_rating
 from workbench.page.figures import distribution_figure, distributions
 from workbench.page.form import JudgeForm
 from workbench.page.known_judge import refusal
+from workbench.page.places import without_folders
 from workbench.page.ratings import RATING_ANCHORS, ink_on, rating_colour
 from workbench.page.verdict import PageVerdict
 from workbench.page.verdict_card import letter_of, pair_card, ranking_card, score_card, suspicion_flag
@@ -112,7 +113,7 @@ def refusal_note(form: JudgeForm) -> str:
 
 def error_note(error: Exception | str) -> str:
     """An error written for the user, shown where it happened."""
-    return note(escape(redact(str(error))), "error")
+    return note(escape(without_folders(redact(str(error)))), "error")
 
 
 def stale_note(form: JudgeForm, judged: JudgeForm | None) -> str:

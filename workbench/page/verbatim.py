@@ -2,6 +2,8 @@
 
 from html import escape
 
+from workbench.page.places import without_folders
+
 # Runs in the browser. Without the clipboard (a page served over plain http) the text is selected instead.
 COPY_SCRIPT = """
 element.addEventListener('click', async (event) => {
@@ -22,12 +24,14 @@ element.addEventListener('click', async (event) => {
 
 def verbatim(title: str, text: str) -> str:
     """HTML of a titled text; the text is escaped."""
-    return _figure(title, escape(text) or "(empty)")
+    return _figure(title, escape(without_folders(text)) or "(empty)")
 
 
 def verbatim_command(title: str, command: str) -> str:
     """The same for a command, which breaks between its words and not after the dashes of an option."""
-    return _figure(title, " ".join(f'<span class="vj-word">{escape(word)}</span>' for word in command.split(" ")))
+    return _figure(
+        title, " ".join(f'<span class="vj-word">{escape(word)}</span>' for word in without_folders(command).split(" "))
+    )
 
 
 def _figure(title: str, html: str) -> str:
