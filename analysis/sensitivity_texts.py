@@ -1,6 +1,6 @@
 """What the Sensitivity tab says where there is nothing to show yet. HTML; all of it is ours."""
 
-WHAT_IT_IS = """<div><p class="vj-step">How steady is the judge?</p>
+WHAT_IT_IS = """<div><h2 class="vj-step">How steady is the judge?</h2>
 <p class="vj-sub">The same items judged at several temperatures and with several numbers of frames, more than once. You see what
 it costs first.</p></div>"""
 

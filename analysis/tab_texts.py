@@ -1,6 +1,6 @@
 """What the Compare and Meta-eval tabs say where there is nothing to show yet. HTML; all of it is ours."""
 
-WHAT_IT_IS = """<div><p class="vj-step">How far can a judge be trusted?</p>
+WHAT_IT_IS = """<div><h2 class="vj-step">How far can a judge be trusted?</h2>
 <p class="vj-sub">Verdicts of judges beside gold labels: errors, preferences, confidence, each with an interval that draws whole
 videos, and the cases behind every number.</p></div>"""
 
@@ -16,7 +16,7 @@ would show too.</p></div></li>
 <li><span aria-hidden="true">▶</span><div><b>The cases behind them</b><p class="vj-sub">Each with its video; label them blind, and
 train on them.</p></div></li></ul></section>"""
 
-WHAT_COMPARE_IS = """<div><p class="vj-step">Several judges, one video</p>
+WHAT_COMPARE_IS = """<div><h2 class="vj-step">Several judges, one video</h2>
 <p class="vj-sub">Models, adapters and metrics side by side; or two of them without names, and you say which verdict is the
 better one.</p></div>"""
 

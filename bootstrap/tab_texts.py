@@ -1,6 +1,6 @@
 """What the Bootstrap tab says where there is nothing to show yet. HTML; all of it is ours."""
 
-WHAT_IT_IS = """<div><p class="vj-step">Rated responses from gold ones</p>
+WHAT_IT_IS = """<div><h2 class="vj-step">Rated responses from gold ones</h2>
 <p class="vj-sub">A generator writes worse responses to each instruction, for the ratings 4 to 1. An evaluator that does not
 know the target rates them, and those that miss it are written again. What is accepted becomes training data for judges.</p>
 </div>"""

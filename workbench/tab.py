@@ -26,11 +26,12 @@ from workbench.page.upload import accept_upload
 from workbench.page.verdict import Stopped, judge_form
 
 ONE_AT_A_TIME = {"concurrency_id": "judge", "concurrency_limit": 1}
-# On a narrow screen the verdict stands below the form.
+# On a narrow screen the verdict stands below the form; on a wide one its beginning is above whoever filled in a long form.
 SHOW_RESULT = """() => {
   const result = document.querySelector('#vj-result');
   window.vjShownVerdict();
-  if (result && result.getBoundingClientRect().top > innerHeight * 0.8) result.scrollIntoView({behavior: 'smooth'});
+  const top = result?.getBoundingClientRect().top;
+  if (top < 0 || top > innerHeight * 0.8) result.scrollIntoView({behavior: 'smooth'});
 }"""
 QUIET = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 
@@ -89,7 +90,7 @@ def wire_responses(form: FormPanel) -> None:
 
 def _wire_form(form: FormPanel, fit: gr.HTML, message: gr.HTML) -> None:
     form.judge.change(partial(forms.with_judge, form), form.judge, [form.judge, form.frames], **QUIET)
-    bounded = [form.mode, form.judge, form.frames, form.low, form.high, form.text_only]
+    bounded = [form.mode, form.judge, form.frames, form.low, form.high, form.text_only, form.score_only]
     gr.on([field.change for field in bounded], lambda *values: (show.refusal_note(read_form(*values)), ""), form.inputs,
           [fit, message], trigger_mode="always_last", **QUIET)  # fmt: skip
 
@@ -145,7 +146,8 @@ class Judging(NamedTuple):
             return {self.message: show.note(missing, "warn")}
         if refusal(read_form(*values)):  # stands beside the button already
             return {self.message: ""}
-        return {self.message: "", self.result.working: gr.update(visible=True, value=show.working("waiting for the judge", 0)),
+        waits = ("waiting for the judge", 0)
+        return {self.message: show.working_line(*waits), self.result.working: gr.update(visible=True, value=show.working(*waits)),
                 self.start: gr.update(interactive=False), self.stop: gr.update(visible=True, interactive=True)}  # fmt: skip
 
     def verdict(self, request: gr.Request, *values):

@@ -89,7 +89,7 @@ def with_verdict(panel: ResultPanel, verdict: PageVerdict) -> dict:
         panel.body: gr.update(visible=True),
         panel.stale: "",
         panel.notes: show.notes(verdict),
-        panel.cards: show.cards(verdict),
+        panel.cards: f'<h2 class="vj-unseen">The verdict</h2>{show.cards(verdict)}',
         panel.figure: gr.update(value=figure, visible=figure is not None),
         panel.frames: frame_strip(verdict.frames),
         panel.receipt: receipt_table(verdict.judgments, verdict.report, verdict.folder),

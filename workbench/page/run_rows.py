@@ -32,7 +32,7 @@ element.addEventListener('click', (event) => {
 });
 """
 
-EMPTY = """<section class="vj-empty" aria-label="What stands here">
+EMPTY = """<section class="vj-empty vj-start" aria-label="What stands here">
 <h2>Long work will stand here</h2>
 <p class="vj-sub">A run goes on when you close this page, and when its server is started anew. Here you see how far each is,
 stop it, and go on with it: what it has is never asked again.</p>
@@ -61,7 +61,7 @@ def runs_list(runs: RunList, root: Path, chosen: str | None) -> str:
 
 def _part(title: str, jobs: Sequence[Job], root: Path, chosen: str | None) -> str:
     rows = "".join(_row(job, root, chosen) for job in jobs)
-    return f'<h3>{escape(title)} <span class="vj-sub">{len(jobs)}</span></h3><ul>{rows}</ul>'
+    return f'<h2>{escape(title)} <span class="vj-sub">{len(jobs)}</span></h2><ul>{rows}</ul>'
 
 
 def _row(job: Job, root: Path, chosen: str | None) -> str:
