@@ -20,11 +20,11 @@ from workbench.page.upload import UPLOAD_LIMITS
 from workbench.permissions import is_demo
 from workbench.serving.files import FileOwners
 from workbench.serving.gate import Gate, Site
+from workbench.serving.lifetime import delete_by_and_by, keep_days
 
 Users = Literal["one", "many"]
 MARKS = ".uploads"  # under the folder of runs: who may have which file
 WAITING = {"private": (64, 12), "demo": (24, 3)}  # requests that wait: in all, of one person
-DEMO_KEEPS = 24 * 3600  # seconds that a demo keeps an upload
 THEIRS = ('<p class="vj-sub vj-theirs">{who} What you judge here is kept for this browser alone: clearing its cookies loses '
           "your runs for good.</p>")  # fmt: skip
 
@@ -93,8 +93,7 @@ def serve(page: gr.Blocks, users: Users, runs: Path, served: Sequence[str], **op
     site = Site(users == "one", files, UPLOAD_LIMITS.bytes, waiting, most, own)
     if users == "many":
         ask_for_owners(owner_of_handler)
-    if is_demo():
-        page.delete_cache = (3600, DEMO_KEEPS)
+        delete_by_and_by(files, keep_days(is_demo()))
     page.queue(default_concurrency_limit=4, max_size=2 * most, api_open=False)
     page.launch(
         auth=credentials(),

@@ -47,7 +47,12 @@ class FileOwners:
         return real.is_relative_to(self.uploads) and (owner is None or self._mark(owner, real).exists())
 
     def _mark(self, owner: str, real: Path) -> Path:
-        return self.marks / owner / hashlib.sha256(os.fsencode(real)).hexdigest()[:40]
+        return self.marks / owner / self.mark_name(real)
+
+    @staticmethod
+    def mark_name(real: Path) -> str:
+        """The name of a file's marks."""
+        return hashlib.sha256(os.fsencode(real)).hexdigest()[:40]
 
 
 def _regular(path: str) -> Path:
