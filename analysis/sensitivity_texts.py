@@ -5,7 +5,7 @@ WHAT_IT_IS = """<div><h2 class="vj-step">How steady is the judge?</h2>
 it costs first.</p></div>"""
 
 NO_SWEEP = """<section class="vj-empty vj-start" aria-label="No sweep yet"><h2>No sweep yet</h2>
-<p class="vj-sub">Press <b>Look what it would take</b> on the left: the bundled examples and the small judge that ships will do
+<p class="vj-sub">Press <b>Look what it would take</b> in the form: the bundled examples and the small judge that ships will do
 for a first try of a minute or two. You get:</p>
 <ul><li><span aria-hidden="true">s</span><div><b>A preflight</b>
 <p class="vj-sub">Visual tokens, memory and time of the whole grid, before it starts.</p></div></li>

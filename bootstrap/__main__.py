@@ -115,11 +115,14 @@ def _negatives(arguments: argparse.Namespace) -> int:
 
 
 def _progress(scenes: int) -> Callable[[int], None]:
+    from workbench.job_record import note_progress  # needs POSIX
+
     """Says every 50 scenes how fast it goes and how long it will take; scenes that were there do not count as speed."""
     start, made = time.monotonic(), itertools.count(1)
 
     def show(done: int) -> None:
         rate = next(made) / max(time.monotonic() - start, 1e-6)
+        note_progress(done, scenes, (scenes - done) / rate)
         if done % 50 == 0 or done == scenes:
             print(f"{done}/{scenes} scenes, {rate:.1f} a second, {(scenes - done) / rate:.0f} s left", flush=True)
 

@@ -12,7 +12,8 @@ from workbench.jobs import Job
 from workbench.permissions import check_place
 from workbench.run_folders import almost_there, free_folder, resume
 
-COMMAND = ["python", "-m", "bootstrap", "run"]
+PYTHON_BOOTSTRAP = ["python", "-m", "bootstrap"]
+COMMAND = [*PYTHON_BOOTSTRAP, "run"]
 
 
 @dataclass(frozen=True)

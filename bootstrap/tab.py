@@ -25,6 +25,7 @@ from bootstrap.tab_panels import (
     watch_panel,
 )
 from bootstrap.tab_texts import NO_RUN
+from bootstrap.tab_world import wire_world
 from workbench import jobs
 from workbench.errors import WorkbenchError
 from workbench.page.show import error_note, note
@@ -48,6 +49,7 @@ def build(runs: Path, tab: gr.Tab) -> None:
         audit = audit_panel()
         export = export_panel()
     _wire_start(form, watch, runs)
+    wire_world(form.world, form.seeds, runs, tab)
     shown = _wire_watch(watch, below, browser, runs, tab)
     marked = wire_browser(shown, watch.run, browser, runs)
     wire_audit(audit, watch.run, runs, [*shown, marked])

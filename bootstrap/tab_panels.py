@@ -10,6 +10,7 @@ from bootstrap.exports import Format
 from bootstrap.loop import ALPHA, ROUNDS
 from bootstrap.run_form import RunForm, shown_command
 from bootstrap.tab_texts import NO_RUN, OUTCOME_WORDS, WHAT_IT_IS
+from bootstrap.tab_world import FirstWorld, world_panel
 from workbench.backends.presets import PRESETS
 from workbench.page.places import without_folders
 from workbench.page.verbatim import COPY_SCRIPT, verbatim_command
@@ -32,6 +33,7 @@ class StartForm(NamedTuple):
     command: gr.HTML
     message: gr.HTML
     start: gr.Button
+    world: FirstWorld
 
     @property
     def inputs(self) -> list:
@@ -108,13 +110,14 @@ def start_panel(runs: Path) -> StartForm:
     gr.HTML(WHAT_IT_IS)
     seeds = gr.Textbox(label="Seeds", placeholder="world, or seeds/described.jsonl", elem_id="vj-boot-seeds",
                        info="A world's folder, or an items.jsonl file with gold responses and descriptions.")  # fmt: skip
+    world = world_panel()
     generator = gr.Dropdown(GENERATORS, value=GENERATORS[0], label="Generator", allow_custom_value=True,
                             info="Writes the worse responses. world:.. knows the world, and misses some.")  # fmt: skip
     evaluator = gr.Dropdown(EVALUATORS, value=EVALUATORS[0], label="Evaluator", allow_custom_value=True,
                             info="Rates them without knowing what they were written for.")  # fmt: skip
     with gr.Row():
         rounds = gr.Number(ROUNDS, label="Rounds", precision=0, minimum=1, min_width=90, info="At most.")
-        alpha = gr.Number(ALPHA, label="Alpha", precision=0, minimum=0, min_width=90, info="Ratings it may be off.")
+        alpha = gr.Number(ALPHA, label="Alpha", precision=0, minimum=0, min_width=90, info="May be off by.")
         limit = gr.Number(0, label="Limit", precision=0, minimum=0, min_width=90, info="Seeds; 0: all.")
     name = gr.Textbox(label="Name", placeholder="made up when empty", max_lines=1, elem_id="vj-boot-name")
     empty = RunForm(generator=GENERATORS[0], evaluator=EVALUATORS[0])
@@ -122,7 +125,7 @@ def start_panel(runs: Path) -> StartForm:
     with gr.Column(elem_classes="vj-actions"):
         message = gr.HTML(elem_id="vj-boot-message")
         start = gr.Button("Start the run", variant="primary", elem_id="vj-boot-start")
-    return StartForm(seeds, generator, evaluator, rounds, alpha, limit, name, command, message, start)
+    return StartForm(seeds, generator, evaluator, rounds, alpha, limit, name, command, message, start, world)
 
 
 def watch_panel(runs: Path) -> Watch:

@@ -6,9 +6,8 @@ know the target rates them, and those that miss it are written again. What is ac
 </div>"""
 
 NO_RUN = """<section class="vj-empty vj-start" aria-label="No run yet"><h2>No run yet</h2>
-<p class="vj-sub">Start one on the left. Without a model or data, a world of drawn clips with known truth will do:</p>
-<pre class="vj-raw">python -m bootstrap world --out world --scenes 30 --split train</pre>
-<p class="vj-sub">Then give <b>world</b> as seeds, and start. You get:</p>
+<p class="vj-sub">Name seeds in the form and start. Without data or a model, <b>Draw a small world</b> makes clips whose
+truth is known, and the participants named <b>world</b> know it: a first run takes a minute. You get:</p>
 <ul><li><span aria-hidden="true">4→1</span><div><b>A funnel</b><p class="vj-sub">What was accepted in each round.</p></div></li>
 <li><span aria-hidden="true">▦</span><div><b>Target against given</b>
 <p class="vj-sub">Where the evaluator and the generator disagree.</p></div></li>

@@ -22,6 +22,7 @@ PAGE |= {
     "bootstrap/tab_panels.py",
     "bootstrap/tab_audit.py",
     "bootstrap/tab_browse.py",
+    "bootstrap/tab_world.py",
     "training/tab_panels.py",
     "analysis/sensitivity_tab.py",
     "analysis/sensitivity_panels.py",
@@ -30,6 +31,7 @@ PAGE |= {
     "analysis/tab_compare.py",
     "analysis/tab_compare_panels.py",
     "analysis/tab_failures.py",
+    "analysis/tab_report.py",
     "analysis/tab_sections.py",
 }
 FILES = [path for room in ROOMS for path in sorted((ROOT / room).rglob("*.py"))]

@@ -17,6 +17,7 @@ class JobKind(NamedTuple):
 KINDS = {
     ("workbench", "judge"): JobKind("judging", "verdicts"),
     ("bootstrap", "run"): JobKind("bootstrap", "seeds"),
+    ("bootstrap", "world"): JobKind("world", "scenes", takes_turn=False),
     ("bootstrap", "describe"): JobKind("descriptions", "videos", owns_out=False),
     ("training", "fit"): JobKind("training"),
     ("training", "dpo"): JobKind("training"),

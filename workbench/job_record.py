@@ -9,6 +9,7 @@ from typing import Any
 
 from workbench.json_files import read_json, write_json
 from workbench.process_identity import began
+from workbench.schema import utc_now
 
 NAME = "job.json"
 FOLDER_VARIABLE = "WORKBENCH_JOB"  # tells a job's process which run folder it is the job of
@@ -33,6 +34,15 @@ def _alone(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def note_progress(done: int, total: int, eta_seconds: float) -> None:
+    """Write status.json of a command that has no Run to do so, where it is a job's own process."""
+    folder = os.environ.get(FOLDER_VARIABLE)
+    if folder and read_record(Path(folder)).get("pid") in (None, os.getpid()):  # None: it began this very moment
+        state = "done" if done == total else "running"
+        write_json(Path(folder) / "status.json", {"state": state, "done": done, "total": total, "pid": os.getpid(),
+                                                  "eta_seconds": round(eta_seconds, 1), "updated": utc_now()})  # fmt: skip
 
 
 def note_own_end(returncode: int) -> None:

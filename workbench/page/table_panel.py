@@ -56,7 +56,7 @@ def table_panel(runs: Path) -> TablePanel:
     ) as form:
         gr.HTML('<p class="vj-sub">A row each: a video, an instruction, a response or several. Columns are found by their '
                 "usual names; rows that cannot be judged are listed and do not stop the rest.</p>")  # fmt: skip
-        upload = gr.File(label="Table", file_types=list(ENDINGS), height=110, elem_id="vj-table-file")
+        upload = gr.File(label="Table", file_types=list(ENDINGS), height=132, elem_id="vj-table-file")
         path = gr.Textbox(label="Or a path on this machine", placeholder="answers.csv, or runs/answers", max_lines=1,
                           elem_id="vj-table-path")  # fmt: skip
         videos = gr.Textbox(label="Folder of the videos", max_lines=1, elem_id="vj-table-videos",
@@ -68,7 +68,7 @@ def table_panel(runs: Path) -> TablePanel:
         text_only = gr.Checkbox(False, label="Text only", info="A control: the judge is not shown the videos.")
         with gr.Row():
             limit = gr.Number(0, label="Limit", precision=0, minimum=0, min_width=90, info="Items; 0: all.")
-            name = gr.Textbox(label="Name", placeholder="made up when empty", max_lines=1, min_width=160,
+            name = gr.Textbox(label="Name", info="Made up when empty.", max_lines=1, min_width=140,
                               elem_id="vj-table-name")  # fmt: skip
         canaries = gr.Number(0, label="Canaries", precision=0, minimum=0, maximum=MOST, elem_id="vj-table-canaries",
                              info="So many known bests, known worsts and padded twins are mixed in, kept apart from the "
