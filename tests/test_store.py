@@ -153,6 +153,16 @@ def test_leaving_by_an_exception_is_told_in_the_status(run):
     assert run.status()["state"] == "stopped"
 
 
+def test_a_run_that_ends_early_tells_its_last_counts(run):
+    """Those that came within half a second of the ones before are written with the state it ends in."""
+    with pytest.raises(KeyboardInterrupt), run.writing():
+        for done in (1, 2, 3):
+            run.set_status("running", done=done, total=9)
+        assert run.status()["done"] == 1
+        raise KeyboardInterrupt
+    assert (run.status()["state"], run.status()["done"]) == ("stopped", 3)
+
+
 def test_summary_counts_by_status(run):
     run.append(judgment(0))
     run.append(judgment(1, "failed"))

@@ -61,6 +61,7 @@ class Run:
     def __init__(self, folder: Path):
         self.folder = folder
         self._status_written = 0.0
+        self._held_back: dict[str, Any] = {}  # fields of status.json that are not written yet
         self._item_ids: set[str] | None = None  # of items.jsonl, known while this process is the one writer
 
     @classmethod
@@ -234,12 +235,13 @@ class Run:
     def set_status(self, state: str, **fields: Any) -> None:
         """Replace status.json: state ("running", "done", "stopped", "failed"), pid, and fields such as done, total, eta_seconds.
 
-        While the state stays the same it is written at most twice a second.
+        While the state stays the same it is written at most twice a second; what was held back is written with the next state.
         """
         now, before = time.monotonic(), self.status()
+        self._held_back |= fields
         if before.get("state") == state and now - self._status_written < STATUS_SECONDS:
             return
-        self._status_written = now
+        self._status_written, fields, self._held_back = now, self._held_back, {}
         write_json(
             self.folder / "status.json", {**before, "state": state, "pid": os.getpid(), "updated": utc_now(), **fields}
         )
