@@ -251,7 +251,8 @@ def test_the_plan_is_what_is_asked(tmp_path, source, capsys):
     judge = audited(tmp_path, source, [FIRST, *HONEST])
     shown = capsys.readouterr().out
     extra, own = map(int, re.search(r"extra calls: (\d+) beside (\d+)", shown).groups())
-    assert judge.requests == extra + own
+    status = json.loads((tmp_path / "audit" / "status.json").read_text())
+    assert judge.requests == extra + own == status["done"] == status["total"]
     assert judge.statuses == {"scored": judge.requests}
     written = json.loads((tmp_path / "audit" / "audit.json").read_text())
     assert written["gold"] == "human" and written["items"] == 12

@@ -42,7 +42,8 @@ def audit_run(
                     run.append(label)
             ask(run, variants, chain([first], judges), prompts, assignment, source.verdicts, on_progress, on_stage)
             report = write_report(run)
-            run.finish()
+            requests = sum(one.requests for one in report.judges.values())
+            run.finish(done=requests, total=requests)  # the labels beside them were asked of nobody
     return report
 
 
