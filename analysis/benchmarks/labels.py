@@ -79,8 +79,5 @@ def _judgments(
 def _no_label(item: Item, tags: Mapping[str, str], chosen: Mapping[str, Sequence[str]]) -> str:
     role = {"pointwise": "score", "pairwise": "choice", "ranking": "ranking"}[item.kind]
     names = ", ".join(name for name in tags if name != "row") or "none"
-    if chosen[role]:
-        where = f"in {', '.join(chosen[role])}"
-    else:
-        where = f"but the columns with something in them ({names}) hold none"
+    where = f"in {', '.join(chosen[role])}" if chosen[role] else f"but the filled columns ({names}) hold none"
     return f"no label: {len(item.responses)} response(s) need a {role} {where}; fill it in, or name it with --column {role}=COLUMN."
