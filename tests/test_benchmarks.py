@@ -237,7 +237,7 @@ def test_own_rankings(tmp_path):
 @pytest.mark.parametrize(
     "text, reason",
     [
-        ("question,response,score\nq,r,\n", "no label: 1 response(s) need a score but the filled columns (none) hold none; fill it in"),
+        ("question,response,score\nq,r,\n", "need a score but the filled columns (none) hold none; fill it in"),
         ("question,response,score\nq,r,high\n", "score: got 'high', expected a number"),
         ("question,response_a,response_b,choice\nq,x,y,C?\n", "choice: got 'C?', expected A, B or tie"),
         ("question,response,note\nq,r,fine\n", "name it with --column score=COLUMN"),
