@@ -103,13 +103,12 @@ def test_what_they_refuse(client, served, endpoint, arguments, said):
         client.predict(**{"instruction": "What?", "responses": ["a"], "video": video, **arguments}, api_name=endpoint)
 
 
-def test_the_one_user_of_a_page_may_name_a_file_of_their_machine(served):
-    client = Client(served[1], verbose=False, httpx_kwargs={"timeout": 120}, download_files=False)
+def test_the_one_user_of_a_page_may_name_a_file_of_their_machine(served, client):
     path, judge = str(served[0] / "clip.mp4"), served[2]
     answer = client.predict(
         instruction="What?", responses=["a"], video_path=path, judge=judge, frames=2, api_name="/judge"
     )
-    assert answer["item"]["video"]["path"] == path
+    assert answer["item"]["video"]["file"] == path
     with pytest.raises(AppError, match="nowhere.mp4"):
         client.predict(instruction="What?", responses=["a"], video_path="/nowhere.mp4", judge=judge, api_name="/judge")
 

@@ -2,9 +2,11 @@
 
 import hashlib
 import json
+import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import gradio_client
 import pytest
 
 from tests.clips import Clip
@@ -121,6 +123,24 @@ def test_a_programs_name_is_a_secret_of_its_own(demo):
     assert first.judge(path, demo[1])["judgments"][0]["score"] == 4
     assert second.get_file(path).status_code == 403
     assert Stranger(demo[0], token="a" * 40).get_file(path).status_code == 200
+
+
+def test_the_remote_example_of_the_docs_runs(demo, monkeypatch, capsys):
+    class Told(gradio_client.Client):
+        """The documented client, at the demo's address, and with the judge that answers at once."""
+
+        def __init__(self, url, headers):
+            super().__init__(demo[0], headers=headers, verbose=False, httpx_kwargs={"timeout": 120})
+
+        def predict(self, **given):
+            return super().predict(**given, judge=demo[1])
+
+    docs = (ROOT / "docs/api.md").read_text()
+    (example,) = (text for text in re.findall(r"```python\n(.*?)```", docs, re.DOTALL) if "hf.space" in text)
+    monkeypatch.setattr(gradio_client, "Client", Told)
+    monkeypatch.chdir(demo[3])
+    exec(example, {})  # noqa: S102 - our own documentation
+    assert capsys.readouterr().out == "4.0 clip.mp4\n"
 
 
 @pytest.mark.slow  # forty looks at a video

@@ -127,6 +127,8 @@ def _uploaded(video: Any) -> str | None:
 def answer_of(verdict: PageVerdict) -> dict[str, Any]:
     """A verdict as the endpoints give it: its records, the command that repeats it, and where it is kept."""
     answer = json.loads(verdict_json(verdict.item, verdict.judgments, verdict.command))
+    if video := answer["item"]["video"]:  # gradio_client fetches whatever has a `path`, also where that is for nobody
+        video["file"] = video.pop("path")
     if not verdict.form.scores and verdict.form.mode != "ranking":
         answer["outcome"] = pair_outcome(*verdict.judgments)
     return answer | {"run_folder": without_folders(verdict.folder)}
