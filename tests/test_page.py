@@ -414,6 +414,7 @@ def test_what_a_judge_was_not_made_for_is_refused_before_it_is_loaded(tmp_path):
         ({"mode": "ranking"}, "not made for ranking judging"),
         ({"frames": 30}, "at most 8 frames, got 30"),
         ({"high": 10}, "scale of 1 to 10"),
+        ({"judge": "nonsense"}, "no judge and no folder"),
         ({"judge": "metric:bleu", "score_only": True}, "cannot score without writing"),
     ]:
         assert reason in refusal(replace(form, **change)) and reason in show.refusal_note(replace(form, **change))

@@ -120,8 +120,9 @@ def refusal(form: JudgeForm) -> str:
     """Why the chosen judge would refuse what the form asks for, before anything is loaded; "" when it would not."""
     try:
         check_allowed(form.judge or "")
-        if form.score_only and form.judge.strip():
-            check_scores_only(form.judge.strip(), scores_only(form.judge))
+        able = not (form.judge or "").strip() or scores_only(form.judge)  # refuses what is no judge
+        if form.score_only:
+            check_scores_only(form.judge.strip(), able)
     except InputError as error:
         return str(error)
     known = known_judge(form.judge or "")
