@@ -55,7 +55,8 @@ def report_html(sections: Sequence[Section], gold: str, runs: Sequence[str], com
 def _section(section: Section, known: set[str], first: bool) -> str:
     parts = []
     for number, drawn in enumerate(section.drawn):
-        parts.append(_figure(drawn, _link(section, known), first and number == 0))
+        place = f"{anchor(section.key)}-{number + 1}"
+        parts.append(_figure(drawn, place, _link(section, known), first and number == 0))
     figures = f'<div class="figures">{"".join(parts)}</div>' if parts else ""
     numbers = section_table(section)
     folded = f"<details><summary>The numbers</summary>{numbers}</details>" if figures and numbers else numbers
@@ -79,9 +80,9 @@ def _link(section: Section, known: set[str]) -> str:
     return f' <a href="#{anchor(section.defined)}">Definitions</a>.'
 
 
-def _figure(drawn: Drawn, link: str, with_library: bool) -> str:
+def _figure(drawn: Drawn, place: str, link: str, with_library: bool) -> str:
     plot = drawn.draw(drawn.info).to_html(
-        full_html=False, include_plotlyjs=with_library, config=CONFIG, default_width="100%"
+        full_html=False, include_plotlyjs=with_library, config=CONFIG, default_width="100%", div_id=f"figure-{place}"
     )
     return f"<figure>{plot}<figcaption>{caption(drawn)}{link}</figcaption></figure>"
 

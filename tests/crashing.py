@@ -4,12 +4,13 @@ the same final judgments as one that was left alone."""
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,25 +23,30 @@ LEFT_OUT = ("usage", "created")  # of a judgment: what may differ between two ru
 SECONDS = 600
 
 
-def begin(words: Sequence[str], limit: Callable[[], None] | None = None) -> subprocess.Popen:
-    """A command in a process group of its own."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
-    return subprocess.Popen([sys.executable, *words], cwd=ROOT, env=environment, start_new_session=True,
+def begin(
+    words: Sequence[str], limit: Callable[[], None] | None = None, environment: Mapping[str, str] | None = None
+) -> subprocess.Popen:
+    """A command in a process group of its own, without the Hub unless its environment is given."""
+    own = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    inside = {**(environment or {**os.environ, "HF_HUB_OFFLINE": "1"}), **own}
+    return subprocess.Popen([sys.executable, *words], cwd=ROOT, env=inside, start_new_session=True,
                             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, preexec_fn=limit)  # fmt: skip
 
 
-def finish(words: Sequence[str]) -> None:
+def finish(words: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
     """Run a command to its end, which must be a good one."""
-    process = begin(words)
+    process = begin(words, environment=environment)
     said = process.communicate(timeout=SECONDS)[1]
     assert process.returncode in FINISHED, said[-3000:]
 
 
-def kill_somewhere(words: Sequence[str], file: Path, seconds: float, chance: random.Random) -> bool:
+def kill_somewhere(
+    words: Sequence[str], file: Path, seconds: float, chance: random.Random, power_cuts: bool = True
+) -> bool:
     """Start a command and kill -9 its group: after a random time, or once a file has grown by some random bytes.
 
-    Half of the times the file then loses some bytes of its last line, as when the power is cut. False where the command
-    came to its end first.
+    With `power_cuts` the file then loses, half of the times, some bytes of its last line. False where the command came to
+    its end first.
     """
     process = begin(words)
     by_time = chance.random() < 0.5
@@ -53,9 +59,23 @@ def kill_somewhere(words: Sequence[str], file: Path, seconds: float, chance: ran
         os.killpg(process.pid, signal.SIGKILL)
     said = process.communicate(timeout=SECONDS)[1]
     assert not ended or process.returncode in FINISHED, said[-3000:]
-    if chance.random() < 0.5:
+    if power_cuts and chance.random() < 0.5:
         tear(file, chance)
     return not ended
+
+
+def kill_five_times(
+    words: Sequence[str], folder: Path, file: str, seconds: float, seed: int, power_cuts: bool = True
+) -> None:
+    """Kill a command that writes a run folder at five moments, then let it finish; `file` is what grows in it."""
+    chance, kills = random.Random(seed), 0
+    print(f"CRASH_SEED={seed}")
+    while kills < 5:
+        if kill_somewhere(words, folder / file, seconds, chance, power_cuts):
+            kills += 1
+        else:
+            shutil.rmtree(folder)  # it was done before: another run to kill
+    finish(words)
 
 
 def size_of(file: Path) -> int:

@@ -15,9 +15,25 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
-from tests.crashing import ROOT, begin, final_judgments, finish, items_of, kill_somewhere, size_of, tear
+from tests.crashing import (
+    ROOT,
+    begin,
+    final_judgments,
+    finish,
+    items_of,
+    kill_five_times,
+    kill_somewhere,
+    size_of,
+    tear,
+)
+from tests.finetune_data import make_dataset
+from tests.hub_stand_in import TOKEN, hub  # noqa: F401  a fixture
+from tests.test_analysis_commands import pairs, ratings, write
+from tests.test_training_dpo import make_pairs
 from workbench.jobs import find
 from workbench.store import Run
 
@@ -32,6 +48,7 @@ rules:
     probs: {"1": 0.1, "2": 0.1, "3": 0.1, "4": 0.6, "5": 0.1}
     delay_seconds: 0.004
 """
+EMBEDDED = ROOT / "workbench/embedded"
 SEED = int(os.environ.get("CRASH_SEED", time.time_ns() % 2**31))
 
 
@@ -183,33 +200,35 @@ def answers(world, tmp_path_factory):
 
 
 def commands(kind, world, answers):
-    return {
+    """The words of a job without its --out, and the file of its run folder that grows while it works."""
+    given = {
         "judging": ["-m", "workbench", "judge", "--items", str(answers)],
         "sweep": ["-m", "analysis", "sweep", str(answers), "--temperatures", "0,0.5", "--frames", "4", "--samples", "2",
                   "--limit", "6"],
-        "audit": ["-m", "analysis", "audit", str(world), "--items", "4", "--only", "looking,padding"],
-        "bootstrap": ["-m", "bootstrap", "run", "--seeds", str(world), "--generator", "world:miss=0.2", "--evaluator",
-                      "embedded", "--rounds", "1", "--limit", "4"],
+        "audit": ["-m", "analysis", "audit", str(world), "--items", "4", "--only", "looking,verbosity"],
+        # The judge that ships only judges: it neither generates nor evaluates here.
+        "bootstrap": ["-m", "bootstrap", "run", "--seeds", str(world), "--generator", "world:miss=0.3", "--evaluator",
+                      "world:noise=0.1"],
     }[kind]  # fmt: skip
+    return given, "replies.jsonl" if kind == "bootstrap" else "judgments.jsonl"
+
+
+def timed(words):
+    """How many seconds a command takes that nobody disturbs."""
+    started = time.monotonic()
+    finish(words)
+    return time.monotonic() - started
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(7200)
 @pytest.mark.parametrize("kind", ["judging", "sweep", "audit", "bootstrap"])
-def test_five_kills_of_every_kind_of_job_with_the_embedded_judge(kind, world, answers, tmp_path):
-    words, started = commands(kind, world, answers), time.monotonic()
-    finish([*words, "--out", str(tmp_path / "whole")])
-    seconds = time.monotonic() - started
-    folder, kills, chance = tmp_path / "run", 0, random.Random(SEED)
-    print(f"CRASH_SEED={SEED}")
-    while kills < 5:
-        if not kill_somewhere([*words, "--out", str(folder)], folder / "judgments.jsonl", seconds, chance):
-            shutil.rmtree(folder)  # it was done before: another run to kill
-            continue
-        kills += 1
-    finish([*words, "--out", str(folder)])
-    assert same(final_judgments(folder), final_judgments(tmp_path / "whole"))
-    assert items_of(folder) == items_of(tmp_path / "whole")
+def test_five_kills_of_every_kind_of_job_that_judges(kind, world, answers, tmp_path):
+    words, file = commands(kind, world, answers)
+    seconds = timed([*words, "--out", str(tmp_path / "whole")])
+    kill_five_times([*words, "--out", str(tmp_path / "run")], tmp_path / "run", file, seconds, SEED)
+    assert same(final_judgments(tmp_path / "run"), final_judgments(tmp_path / "whole"))
+    assert items_of(tmp_path / "run") == items_of(tmp_path / "whole") != {}
 
 
 def same(one, other):
@@ -219,4 +238,72 @@ def same(one, other):
         expected = dict(other[key])
         assert judgment.pop("probs", None) == pytest.approx(expected.pop("probs", None), abs=1e-5)
         assert judgment == expected
-    return True
+    return bool(one)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_five_kills_of_a_report(tmp_path):
+    groups = [ratings(video, 1 + video % 5) for video in range(20)] + [pairs(video) for video in range(18)]
+    words = ["-m", "analysis", "report", write(tmp_path / "rated", groups), "--by", "dimension", "--out"]
+    seconds = timed([*words, str(tmp_path / "whole")])
+    kill_five_times([*words, str(tmp_path / "run")], tmp_path / "run", "report.json", seconds, SEED)
+    assert final_judgments(tmp_path / "run") == {}  # done, and no draft is left
+    for name in ("report.html", "report.json", "sections.json"):
+        texts = [(tmp_path / folder / name).read_text() for folder in ("run", "whole")]
+        assert texts[0].replace(str(tmp_path / "run"), str(tmp_path / "whole")) == texts[1], name
+
+
+@pytest.fixture(scope="module")
+def rows(tmp_path_factory):
+    return make_dataset(tmp_path_factory.mktemp("dataset"), train=2, validation=1)
+
+
+def learned(folder):
+    """What a training came to: its steps with their losses, and the weights of the judge."""
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    curve = [(line["step"], name, line[name]) for line in lines for name in ("loss", "validation_loss") if name in line]
+    [weights] = (folder / "final").glob("*.safetensors")
+    assert Run.open(folder).state() == "done"
+    return curve, load_file(weights)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize("kind", ["fit", "dpo"])
+def test_five_kills_of_a_training_of_the_embedded_judge(kind, rows, tmp_path):
+    data = ["--data", str(rows)] if kind == "fit" else [str(make_pairs(tmp_path / "preferences"))]
+    preset = ["--preset", "videojudge-3b-lora", "--mix", "pointwise", "--eval-every", "4"] if kind == "fit" else []
+    words = ["-m", "training", kind, *data, "--base", str(EMBEDDED), *preset, "--rank", "2", "--batch", "2",
+             "--accumulation", "1", "--epochs", "4", "--save-every", "2"]  # fmt: skip
+    seconds = timed([*words, "--out", str(tmp_path / "whole")])
+    kill_five_times(
+        [*words, "--out", str(tmp_path / "run")], tmp_path / "run", "metrics.jsonl", seconds, SEED, power_cuts=False
+    )
+    (curve, weights), (wanted, whole) = learned(tmp_path / "run"), learned(tmp_path / "whole")
+    assert [line[:2] for line in curve] == [line[:2] for line in wanted]
+    assert [loss for *_, loss in curve] == pytest.approx([loss for *_, loss in wanted], rel=1e-5)
+    assert weights.keys() == whole.keys()
+    assert all(np.allclose(weights[name], whole[name], atol=1e-5) for name in whole)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_five_kills_of_a_push_of_the_embedded_judge(hub, tmp_path):  # noqa: F811
+    """Each while the Hub is asked something: what is there is nothing or the whole judge, and it goes up once."""
+    shutil.copytree(EMBEDDED, tmp_path / "run" / "final")
+    words = ["-m", "training", "push", str(tmp_path / "run"), "--repo", "ann/judge"]
+    finish(words, hub.env(tmp_path / "home", TOKEN))
+    whole, asked = hub.read("ann/judge"), len(hub.seen)
+    hub.repos.clear()
+    environment = hub.env(tmp_path / "other", TOKEN)
+    for moment in random.Random(SEED).sample(range(asked), 5):
+        hub.seen.clear()
+        process = begin(words, environment=environment)
+        hub.before = lambda seen, process=process, moment=moment: len(hub.seen) > moment and process.kill()
+        process.communicate(timeout=300)
+        repo = hub.repos.get(("model", "ann/judge"))
+        assert repo is None or hub.read("ann/judge").keys() in ({".gitattributes"}, whole.keys())
+    hub.before = lambda seen: None
+    finish(words, environment)
+    assert hub.read("ann/judge") == whole

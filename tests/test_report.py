@@ -11,6 +11,7 @@ from analysis.report_page import report_html
 from analysis.sections import Section
 from tests.test_analysis_commands import pairs, ratings, write
 from workbench.schema import Item, Judgment, Video
+from workbench.store import Run
 
 EVIL = "</script><img src=x onerror=alert(1)>"
 
@@ -31,6 +32,22 @@ def test_the_page_needs_nothing_else_and_has_plotly_once(report):
     page, _, _ = report
     assert not re.search(r"<(?:script|link|img)[^>]+(?:src|href)=", page)
     assert page.count("plotly.js v") == 1
+
+
+def test_the_same_runs_make_the_same_files_and_leave_no_draft(tmp_path):
+    words = [
+        "report",
+        write(tmp_path / "run", [ratings(video, 1 + video % 5) for video in range(6)]),
+        "--out",
+        str(tmp_path / "out"),
+    ]
+    assert main(words) == 0
+    before = {name: (tmp_path / "out" / name).read_text() for name in ("report.html", "report.json", "sections.json")}
+    assert main(words) == 0
+    assert before == {name: (tmp_path / "out" / name).read_text() for name in before}
+    assert not list((tmp_path / "out").glob("*.tmp")) and Run.open(tmp_path / "out").state() == "done"
+    assert main([*words, "--gold", "near"]) == 0  # over the earlier one
+    assert "--gold near" in Run.open(tmp_path / "out").head()["command"]
 
 
 def test_what_judges_are_called_stays_text(report):
