@@ -199,7 +199,8 @@ def _figures(panel: AuditPanel, folder: Path) -> dict[Any, Any]:
         report = audit_report(folder)
     except WorkbenchError as error:
         return {panel.text: f'<p class="vj-sub">No figures: {escape(str(error))}</p>'}
+    found = [one for one in audit_figures(report) if one.data]  # the others say that nothing was measured
     plots = {plot: gr.update(value=figure, visible=True)
-             for plot, figure in zip(panel.figures, audit_figures(report), strict=False)}  # fmt: skip
+             for plot, figure in zip(panel.figures, found, strict=False)}  # fmt: skip
     told = verbatim("The numbers", "\n\n".join(audit_text(report)))
     return {**plots, panel.text: f"<details><summary>The numbers</summary>{told}</details>"}
