@@ -97,14 +97,20 @@ def final_judgments(folder: Path) -> dict[str, dict[str, Any]]:
     Asserts that no verdict was asked for again once its line was whole, and that the run says it is complete.
     """
     run = Run.open(folder)
-    lines = [Judgment.from_dict(line) for line in read_lines(folder / "judgments.jsonl")]
-    answered = Counter(judgment.key for judgment in lines if judgment.status in ANSWERED)
-    assert set(answered.values()) <= {1}, "a verdict that was there was asked for again"
+    assert set(_answered(folder).values()) <= {1}, "a verdict that was there was asked for again"
     summary = json.loads((folder / "summary.json").read_text())
     final = {judgment.key: judgment.to_dict() for judgment in run.judgments()}
     assert summary["judgments"] == len(final) and run.state() == "done"
     assert not list(folder.glob("*.tmp"))
     return {key: {name: value for name, value in one.items() if name not in LEFT_OUT} for key, one in final.items()}
+
+
+def _answered(folder: Path) -> Counter[str]:
+    """How often each request of a run was answered; a bootstrap asks for what its journal has not, and writes sets anew."""
+    if (journal := folder / "replies.jsonl").exists():
+        return Counter(line["key"] for line in read_lines(journal))
+    lines = [Judgment.from_dict(line) for line in read_lines(folder / "judgments.jsonl")]
+    return Counter(judgment.key for judgment in lines if judgment.status in ANSWERED)
 
 
 def items_of(folder: Path) -> dict[str, dict[str, Any]]:
