@@ -54,6 +54,7 @@ class AuditPanel(NamedTuple):
     text: gr.HTML
     shown: gr.State
     timer: gr.Timer
+    planned: gr.State  # what was asked for when the plan was made
 
     @property
     def asked(self) -> list:
@@ -92,7 +93,7 @@ def audit_panel() -> AuditPanel:
             )
             text = gr.HTML(js_on_load=COPY_SCRIPT, elem_id="vj-audit-text")
     return AuditPanel(source, judges, items, probes, plan, start, message, run, status, stop, figures, text, gr.State(None),
-                      gr.Timer(POLL_SECONDS, active=False))  # fmt: skip
+                      gr.Timer(POLL_SECONDS, active=False), gr.State(None))  # fmt: skip
 
 
 def audit_words(runs: Path, source: str | None, judges, items, probes, out: Path) -> list[str]:
@@ -132,11 +133,14 @@ def wire_audit(panel: AuditPanel, runs: Path, tab: gr.Tab) -> None:
 
     def plan(*values):
         try:
-            return {panel.message: planned(runs, *values), panel.start: gr.update(visible=True)}
+            return {panel.message: planned(runs, *values), panel.start: gr.update(visible=True), panel.planned: values}
         except WorkbenchError as error:
             return {panel.message: error_note(error), panel.start: gr.update(visible=False)}
 
-    def start(*values):
+    def start(made_for, *values):
+        if list(made_for or ()) != list(values):
+            changed = InputError("The form was changed after the plan was made: ask what it would cost again.")
+            return {panel.message: error_note(changed), panel.start: gr.update(visible=False)}
         folder = new_run_folder(runs, "audit")
         try:
             jobs.start(audit_words(runs, *values, folder), folder)
@@ -154,8 +158,8 @@ def wire_audit(panel: AuditPanel, runs: Path, tab: gr.Tab) -> None:
 
     shown = {"fn": partial(watch, panel, runs), "inputs": [panel.run, panel.shown], "outputs": panel.watched, **QUIET}
     acting = {"show_progress": "minimal", "api_visibility": "private"}
-    panel.plan.click(plan, panel.asked, [panel.message, panel.start], **acting)
-    panel.start.click(start, panel.asked, [panel.message, panel.start, panel.run], **acting)
+    panel.plan.click(plan, panel.asked, [panel.message, panel.start, panel.planned], **acting)
+    panel.start.click(start, [panel.planned, *panel.asked], [panel.message, panel.start, panel.run], **acting)
     panel.stop.click(stop, panel.run, panel.message, **acting).then(**shown)
     gr.on([field.input for field in panel.asked], lambda: ("", gr.update(visible=False)), None, [panel.message, panel.start],
           **QUIET)  # fmt: skip

@@ -84,9 +84,9 @@ EMBEDDED = Preset(
         "reading": Stage(steps=600, lr=1.5e-3, views=TOLD, mix={"claims": 14, "compare": 2}),
         "dense": Stage(steps=1400, lr=1.5e-3, videos=24, views=ALL_VIEWS),
         "looking": Stage(
-            steps=600, lr=1.2e-3, frames=FRAMES, views=ALL_VIEWS, mix={"look": 9, "claims": 4, "compare": 1}
+            steps=350, lr=1.2e-3, frames=FRAMES, views=ALL_VIEWS, mix={"look": 9, "claims": 4, "compare": 1}
         ),
-        "judge": Stage(steps=900, lr=1e-3, rows=2, frames=FRAMES, views=ALL_VIEWS, mix=JUDGING),
+        "judge": Stage(steps=600, lr=1e-3, rows=2, frames=FRAMES, views=ALL_VIEWS, mix=JUDGING),
     },
     world=(
         *("--scenes", "4000", "--split", "train", "--setting", "core"),

@@ -73,6 +73,11 @@ def rank() -> int:
     return distributed.get_rank() if distributed.is_initialized() else 0
 
 
+def count() -> int:
+    """How many processes train the model."""
+    return distributed.get_world_size() if distributed.is_initialized() else 1
+
+
 def wait() -> None:
     """Until all processes are here."""
     if distributed.is_initialized():

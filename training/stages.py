@@ -17,7 +17,7 @@ from training.gaze import Gaze, Scene, gaze_loss, gazes, watched_layers
 from training.loop import Place, train
 from training.misled import encode_misled, misled
 from training.presets import TEXT_TASKS, Stage
-from training.processes import rank
+from training.processes import count, rank, wait
 from training.rationales import swapped
 from training.rows import (
     Clip,
@@ -37,6 +37,7 @@ from training.views import other_things, reworded, seen_as, sha_and_view, turned
 from workbench.backends.encoding import Encoded, VideoInputs, video_inputs
 from workbench.backends.positions import RopeRule, rope_rule
 from workbench.prompts import Prompt, load_prompt
+from workbench.schema import content_id
 from workbench.video.frames import Frames
 
 FEATURE_VIDEOS = 32  # videos that go through the frozen tower at a time
@@ -178,8 +179,8 @@ def draw_packs(
     `videos` holds what each task draws from.
     """
     found = []
-    for name, count in mix.items():
-        for _ in range(int(count) + (rng.random() < count % 1)):
+    for name, packs in mix.items():
+        for _ in range(int(packs) + (rng.random() < packs % 1)):
             video = rng.choice(videos[name])
             rows = tasks[name](rng, video)
             if rows and (rows[0].types == 2).any():
@@ -318,18 +319,49 @@ class _Steps(torch.utils.data.Dataset):
 
 
 def _seen_once(learner: Learner, world: World, plan: Stage) -> tuple[dict[str, Clip], dict[str, torch.Tensor]]:
-    """Clips without their pixels, and features of every video: with a frozen tower they are the same in every epoch."""
-    clips, features = {}, {}
+    """Clips without their pixels, and features of every video: with a frozen tower they are the same in every epoch.
+
+    Each process makes its share of the features; they stay in a file for the others, and for the next stage.
+    """
     names = [*dict.fromkeys(map(_as_it_is, world.videos))]
+    known = _tower_id(learner.model.model.visual, world, plan)
+    folder = learner.place.metrics.parent / "features"
+    files = [folder / f"{known}-{number}-of-{count()}.pt" for number in range(count())]
+    missing = not files[rank()].exists()
+    clips, features = {}, {}
     for start in range(0, len(names), FEATURE_VIDEOS):
-        shots = learner.clips(world, names[start : start + FEATURE_VIDEOS], plan.frames)
-        for view in world.views:
-            made = {seen_as(name, view): learner.turned(shot, seen_as(name, view)) for name, shot in shots.items()}
-            with torch.no_grad(), mixed_precision():
-                merged = vision_features(learner.model, [clip.inputs.tensors for clip in made.values()])
-            features |= {video: each.float() for video, each in zip(made, merged, strict=True)}
-            clips |= {video: _without_pixels(clip) for video, clip in made.items()}
+        some = names[start : start + FEATURE_VIDEOS]
+        shots = learner.clips(world, some, plan.frames)
+        clips |= {seen_as(name, view): _without_pixels(shots[name]) for view in world.views for name in some}
+        if missing and start // FEATURE_VIDEOS % count() == rank():
+            for view in world.views:
+                features |= _features(learner, {seen_as(name, view): shots[name] for name in some})
+    if missing:
+        folder.mkdir(exist_ok=True)
+        torch.save(features, files[rank()].with_suffix(".part"))
+        files[rank()].with_suffix(".part").rename(files[rank()])
+    wait()
+    for file in files:
+        features |= torch.load(file, weights_only=True)
     return clips, features
+
+
+def _features(learner: Learner, shots: Mapping[str, Clip]) -> dict[str, torch.Tensor]:
+    """What the frozen tower makes of the clips, each turned as its video shows it."""
+    turned = [learner.turned(shot, video).inputs.tensors for video, shot in shots.items()]
+    with torch.no_grad(), mixed_precision():
+        merged = vision_features(learner.model, turned)
+    return {video: each.float() for video, each in zip(shots, merged, strict=True)}
+
+
+def _tower_id(tower: torch.nn.Module, world: World, plan: Stage) -> str:
+    """Tells features of this tower, of these videos and numbers of frames, from all others."""
+    parts = [str(world.videos), str(sorted(plan.frames.items()))]
+    parts += [
+        f"{name} {weight.float().sum().item()} {weight.float().norm().item()}"
+        for name, weight in tower.state_dict().items()
+    ]
+    return content_id(parts)
 
 
 def _without_pixels(clip: Clip) -> Clip:

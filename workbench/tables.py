@@ -114,7 +114,12 @@ def _video_path(values: Mapping[str, Any], column: str | None, required: bool) -
     value = values.get(column) if column else None
     if column and isinstance(value, Mapping) and "path" in value:
         values = {column: value["path"]}
-    return _text(values, column, required)
+    path = _text(values, column, required=False)
+    if required and path is None:
+        raise InputError(
+            f"{column}: got nothing, expected a video's path; fill it in, drop the row, or allow rows without (--no-video)."
+        )
+    return path
 
 
 def _rejected(row: Row, reason: str) -> Rejected:
