@@ -83,6 +83,6 @@ def sentence(figures: Mapping[str, Estimate]) -> str:
     between = "" if equal.low is None else f", 95 % interval {equal.low:.0%} to {equal.high:.0%}"
     distance = "" if apart is None else f"; on average they are {apart.value:.2f} apart"
     return (
-        f"Measured: {equal.value:.0%} of its {equal.n} verdicts on {equal.videos} videos were the reasoned one"
+        f"Measured: {equal.value:.0%} of {equal.n} fast ratings, on {equal.videos} videos, equal the reasoned ones"
         f"{between}{distance}."
     )
