@@ -12,7 +12,7 @@ import pytest
 
 from training.__main__ import main
 from training.base import fixed_lines
-from training.presets import EMBEDDED, Stage, load_preset
+from training.presets import ALL_VIEWS, EMBEDDED, Stage, load_preset
 from training.rationales import in_fixed_order, swapped
 from workbench.errors import InputError
 from workbench.schema import Item, Judgment, Video
@@ -27,9 +27,11 @@ TINY = replace(
     stages={
         "reading": Stage(steps=3, lr=3e-3, mix={"claims": 1, "compare": 1}),
         "dense": Stage(steps=12, lr=3e-3, videos=4),
-        "looking": Stage(steps=4, lr=3e-3, frames={8: 0.5, 4: 0.5}, mix={"look": 2, "claims": 1}),
+        "looking": Stage(
+            steps=4, lr=3e-3, frames={8: 0.5, 4: 0.5}, views=ALL_VIEWS, traced=True, mix={"look": 2, "claims": 1}
+        ),
         "judge": Stage(
-            steps=12, lr=3e-3, rows=3,
+            steps=12, lr=3e-3, rows=3, misled=0.5,
             mix={"look": 0.5, "pointwise": 2, "rubric": 0.5, "pairwise": 0.5, "pairwise_reasoning": 0.5},
         ),
     },
@@ -224,7 +226,7 @@ def test_a_step_has_as_many_packs_of_each_task_as_the_mix_says(world, learner):
     from training.stages import COMPARISONS, draw_packs, task_of
 
     clips, mix = learner.clips(world), {"look": 2, "claims": 1, "compare": 1, "pairwise_reasoning": 1}
-    tasks = {name: task_of(name, learner, world, clips, rows=4) for name in mix}
+    tasks = {name: task_of(name, learner, world, clips, Stage(steps=1, lr=1e-3, rows=4)) for name in mix}
     loads = draw_packs(tasks, mix, dict.fromkeys(mix, world.videos), random.Random(0))
     told = [task for task, _, _ in loads]
     assert told.count("look") == 2 and told.count("pairwise_reasoning") == 1  # one pack each, of several rows

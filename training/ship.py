@@ -73,8 +73,6 @@ def model_card(preset: Preset, parameters: int, figures: Figures, seconds: Mappi
         stages="\n".join(stages),
         measured="\n".join(_figure_lines(figures)),
         preset=preset.name,
-        views=len(preset.stages["judge"].views),
-        top_p=preset.sampling.top_p,
     )
 
 
@@ -128,20 +126,14 @@ From random weights, on scenes of the procedural world (`python -m bootstrap wor
 4. *judge*: (item, judgment) rows, rendered by the functions that inference uses, loss on the target only, the drills going
    on beside them. The rationale names each stated fact in a fixed order (seen, said, correct or wrong), then gives the score.
 
-Some heads start as ones that match and copy. Beside the words, a second loss tells some of them where to look: at the
-word that names an object, at the video tokens that show it, at the word that is weighed (`training/gaze.py`). A third has
-the video tokens tell what they should know by then: the moment, the motion, how many things were seen (`training/traces.py`).
-
-It learns to look from {views} views of each scene: as it is, in a mirror, upside down, backwards (`training/views.py`). In a
-quarter of the judging packs the rationale misreads the video on purpose, with no loss on what it falsely sees: the verdict
-has to follow from what is written (`training/misled.py`).
+Some heads start as ones that match and copy, and beside the words a second loss tells six of them where to look: at the
+word that names an object, at the video tokens that show it, at the word that is weighed (`training/gaze.py`).
 
 ## How well it does
 
 On scenes, wordings and combinations of flaws that were kept out of training and used for no choice, at temperature 0
-unless said otherwise (then with its own top_p of {top_p}), by `python -m training evaluate`. Intervals are 95 % bootstrap
-intervals over videos; ratings and choices are compared where the reply was well-formed; n counts replies, and a pair in
-both orders is two.
+unless said otherwise, by `python -m training evaluate`. Intervals are 95 % bootstrap intervals over videos; ratings and
+choices are compared where the reply was well-formed; n counts replies, and a pair in both orders is two.
 
 | mode | figure | value | 95 % interval | n |
 |---|---|---|---|---|

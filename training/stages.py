@@ -43,7 +43,7 @@ from workbench.video.frames import Frames
 FEATURE_VIDEOS = 32  # videos that go through the frozen tower at a time
 VERDICT_WEIGHT = 5.0
 REFERENCE_SHARE = 0.1  # of the judging packs show the reference answer
-MISLED_PACKS, MISLED_SHARE = 0.25, 0.3  # of the judging packs, and of the values seen in them
+MISLED_SHARE = 0.3  # of the values seen in a misled rationale are drawn anew
 SIGHTS, COMPARISONS = 4, 3  # things to look at in one video; made-up comparisons at a time
 
 
@@ -133,9 +133,10 @@ def run_rows(learner: Learner, world: World, plan: Stage, seed: int) -> list[flo
     model.model.visual.requires_grad_(False)
     use_fast_forms(model)
     clips, features = _seen_once(learner, world, plan) if set(plan.mix) - set(TEXT_TASKS) else ({}, {})
-    tasks = {name: task_of(name, learner, world, clips, plan.rows) for name in plan.mix}
+    tasks = {name: task_of(name, learner, world, clips, plan) for name in plan.mix}
     videos = {name: world.videos if name == "look" else world.told for name in plan.mix}
-    traces = Traces(model.model.language_model.layers, model.config.text_config.hidden_size, world.vocabulary["motion"])
+    layers, width = model.model.language_model.layers, model.config.text_config.hidden_size
+    traces = Traces(layers, width, world.vocabulary["motion"]) if plan.traced else None
     number, verdicts = rank(), torch.tensor(verdict_ids(learner.processor))
     tokenizer, told = learner.processor.tokenizer, watched_layers(model.config.text_config.num_hidden_layers)
     merge = model.config.vision_config.spatial_merge_size
@@ -143,7 +144,8 @@ def run_rows(learner: Learner, world: World, plan: Stage, seed: int) -> list[flo
     def draw(step: int) -> list[Load]:
         drawn = draw_packs(tasks, plan.mix, videos, random.Random(f"{seed} {step} {number}"))
         scenes = [video and _scene(world, video, clips[video], merge) for _, video, _ in drawn]
-        return [Load(*one, scene, gazes(tokenizer, one[2], scene)) for one, scene in zip(drawn, scenes, strict=True)]
+        shown = zip(drawn, scenes, strict=True)
+        return [Load(*one, scene, gazes(tokenizer, one[2], scene, plan.traced)) for one, scene in shown]
 
     loads = _ahead(draw, plan.steps)
 
@@ -154,10 +156,12 @@ def run_rows(learner: Learner, world: World, plan: Stage, seed: int) -> list[flo
             targets = target_losses(model, packs, [features.get(each.video) for each in batch], watched)
         loss, figures = _by_task(batch, targets, _weights(batch, verdicts))
         astray, of_kinds = gaze_loss(watched, packs, [load.gazes for load in batch])
+        if not traces:
+            return loss + astray, figures | of_kinds
         missed, of_traces = traces.loss(packs, [load.scene for load in batch])
         return loss + astray + missed, figures | of_kinds | of_traces
 
-    return train([*model.parameters(), *traces.parameters()], loss_of, plan, learner.place)
+    return train([*model.parameters(), *(traces.parameters() if traces else ())], loss_of, plan, learner.place)
 
 
 def _scene(world: World, video: str, clip: Clip, merge: int) -> Scene:
@@ -210,8 +214,8 @@ def _by_task(batch: Sequence[Load], targets: Targets, weights: torch.Tensor) -> 
     return total / len(names), figures
 
 
-def task_of(name: str, learner: Learner, world: World, clips: Mapping[str, Clip], rows: int) -> Task:
-    """A drill, or judging by the prompt of that name, of up to `rows` rows about a video.
+def task_of(name: str, learner: Learner, world: World, clips: Mapping[str, Clip], plan: Stage) -> Task:
+    """A drill, or judging by the prompt of that name, of up to `plan.rows` rows about a video.
 
     Few rows a pack, of many videos a step: with five responses each about three videos, a judge did not find in 25,000
     rows how to read a colour out of a response, which it finds in 2,000 rows about as many videos.
@@ -224,8 +228,9 @@ def task_of(name: str, learner: Learner, world: World, clips: Mapping[str, Clip]
             for sight in rng.sample(seen[video], min(SIGHTS, len(seen[video])))
         ]
     if name == "claims":
+        varied = len(world.views) > 1
         return lambda rng, video: [
-            encode_claims(processor, rule, reworded(each, other_things(world.vocabulary, rng)))
+            encode_claims(processor, rule, reworded(each, other_things(world.vocabulary, rng)) if varied else each)
             for each in _set_of(world, video, "pointwise", 1, rng)
         ]
     if name == "compare":
@@ -233,7 +238,7 @@ def task_of(name: str, learner: Learner, world: World, clips: Mapping[str, Clip]
         return lambda rng, video: [encode_comparison(processor, rule, values, rng) for _ in range(COMPARISONS)]
     prompts = [load_prompt(name, reference=shown) for shown in (False, True)]
     values = fact_values(chain.from_iterable(world.examples.values()))
-    return partial(_judge_rows, learner, world, clips, prompts, rows, values)
+    return partial(_judge_rows, learner, world, clips, prompts, plan, values)
 
 
 def _some_facts(sight: Sight, rng: random.Random) -> Sight:
@@ -259,16 +264,16 @@ def _judge_rows(
     world: World,
     clips: Mapping[str, Clip],
     prompts: Sequence[Prompt],
-    rows: int,
+    plan: Stage,
     values: Mapping[str, Sequence[str]],
     rng: random.Random,
     video: str,
 ) -> list[Encoded]:
     """Rows of one instruction for a prompt, with the reference or without; half as many pairs, but in both orders."""
     prompt = prompts[rng.random() < REFERENCE_SHARE]
-    most = rows if prompt.kind == "pointwise" else max(1, rows // 2)
+    most = plan.rows if prompt.kind == "pointwise" else max(1, plan.rows // 2)
     shown = chain.from_iterable(_orders(each, prompt) for each in _set_of(world, video, prompt.kind, most, rng))
-    deceived = MISLED_SHARE if "thinking" in prompt.form.tags and rng.random() < MISLED_PACKS else 0.0
+    deceived = MISLED_SHARE if "thinking" in prompt.form.tags and rng.random() < plan.misled else 0.0
     encoded = []
     for example, order in shown:
         row = learner.processor, learner.rule, prompt, example, clips[video], order
