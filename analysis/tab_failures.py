@@ -176,30 +176,25 @@ def wire_explorer(panel: Explorer, chosen: gr.Dropdown, gold: gr.Dropdown, runs:
     for event in events:
         filled = event.then(fill, [chosen, gold], [panel.judge, panel.kind], **QUIET)
         filled.then(partial(show, 0), asked, panel.shown, **QUIET)
-    saved = _wire_label(panel, chosen, runs)
-    saved.then(lambda *values: {part: update for part, update in show(0, *values).items() if part is not panel.note},
-               asked, without_note, **QUIET)  # fmt: skip
+    form = [panel.score, panel.choice, panel.ranking, panel.reason]
+
+    def save(score, choice, ranking, reason, names, whose, current, blind, who, *values) -> dict:
+        try:
+            _keep(runs, names, current, blind, who, score=score, choice=choice, ranking=ranking, reason=reason or "")
+        except WorkbenchError as error:
+            return {panel.note: error_note(error)}
+        kept = note("Kept. The verdicts are shown now; your last label of an item counts.")
+        return {**show(0, names, whose, current, blind, who, *values), panel.note: kept}
+
+    panel.save.click(save, [*form, *asked], panel.shown, show_progress="minimal", api_visibility="private")
     _wire_export(panel, chosen, gold, runs)
 
 
-def _wire_label(panel: Explorer, chosen: gr.Dropdown, runs: Path) -> gr.events.Dependency:
-    """Keep a person's verdict on the case that is open; the event after which it is kept."""
-
-    def save(names, current, blind, who, score, choice, ranking, reason) -> dict:
-        try:
-            item = read_case(with_labels(runs, folders_of(runs, names or [])), current or "").item
-            hidden = blind and item.id not in labelled_by(runs / own_name(LABELS), who)
-            keep_label(
-                runs / own_name(LABELS),
-                item,
-                make_label(item, who, score=score, choice=choice, ranking=ranking, reason=reason or "", blind=hidden),
-            )
-        except WorkbenchError as error:
-            return {panel.note: error_note(error)}
-        return {panel.note: note("Kept. The verdicts are shown now; your last label of an item counts.")}
-
-    given = [chosen, panel.current, panel.blind, panel.who, panel.score, panel.choice, panel.ranking, panel.reason]
-    return panel.save.click(save, given, [panel.note], show_progress="minimal", api_visibility="private")
+def _keep(runs: Path, names: Sequence[str] | None, current: str | None, blind: bool, who: str, **label: Any) -> None:
+    """Keep a person's verdict on the case that is open."""
+    item = read_case(with_labels(runs, folders_of(runs, names or [])), current or "").item
+    hidden = blind and item.id not in labelled_by(runs / own_name(LABELS), who)
+    keep_label(runs / own_name(LABELS), item, make_label(item, who, blind=hidden, **label))
 
 
 def _wire_export(panel: Explorer, chosen: gr.Dropdown, gold: gr.Dropdown, runs: Path) -> None:
