@@ -152,10 +152,9 @@ def test_a_video_that_browsers_cannot_play_gets_a_preview(reader):
 
 def test_an_unknown_judge_names_the_known_ones(reader):
     reader.ready("A circle moves.")
-    reader.choose_judge("nobody")
-    reader.page.click("#vj-judge")
-    reader.page.wait_for_selector("#vj-message .vj-note.error")
-    assert "embedded" in reader.text("#vj-message")
+    reader.choose_judge("nobody")  # said beside the button, before it is pressed
+    reader.page.wait_for_selector("#vj-fit .vj-note >> text=got 'nobody', which is no judge")
+    assert "embedded" in reader.text("#vj-fit")
 
 
 def test_what_a_judge_was_not_made_for_is_refused_in_place(reader):

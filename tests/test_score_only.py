@@ -119,7 +119,7 @@ def test_agreement_with_intervals(tmp_path, capsys):
     assert told["equal verdicts"]["value"] == pytest.approx(1 / 3) and told["apart"]["value"] == pytest.approx(4 / 3)
     assert told["apart"]["n"] == 3 and told["apart"]["left_out"] == 1 and told["apart"]["videos"] == 2
     kept = read_judge_file(folder)
-    assert kept.scale == (1, 5) and "33% of its 3 verdicts on 2 videos" in kept.score_only
+    assert kept.scale == (1, 5) and "33% of 3 fast ratings, on 2 videos" in kept.score_only
     assert kept.score_only in fast_mode_help(str(folder)) and "not known" in fast_mode_help("hf:owner/name")
     assert "equal verdicts" in capsys.readouterr().out
 
