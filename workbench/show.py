@@ -43,7 +43,7 @@ def show(args: Namespace) -> int:
     if args.failed:
         groups = [group for group in groups if any(judgment.status != "scored" for judgment in group.judgments)]
     print(plain("\n".join(_head_lines(run, items, judgments))))
-    print(verdict_table(items, groups[: args.rows]))
+    print(verdict_table(items, groups[: args.rows], whole=args.failed))
     if len(groups) > args.rows:
         print(f"... and {len(groups) - args.rows} more; see them with --rows {len(groups)}, or export the run")
     rejected = run.rejected()
@@ -77,9 +77,10 @@ def suspicious_line(judgments: Iterable[Judgment]) -> str:
     return f"flagged  items with suspicious text: {len(kinds)} ({said}); --item ID tells which"
 
 
-def verdict_table(items: Mapping[str, Item], groups: Iterable[VerdictGroup]) -> str:
-    """One row a verdict: item, judge, sample, verdict, and the response or what went wrong."""
-    return table(("item", "judge", "sample", "verdict", "about"), (_row(items, group) for group in groups))
+def verdict_table(items: Mapping[str, Item], groups: Iterable[VerdictGroup], *, whole: bool = False) -> str:
+    """One row a verdict: item, judge, sample, verdict, and the response or what went wrong, cut or `whole`."""
+    rows = (_row(items, group) for group in groups)
+    return table(("item", "judge", "sample", "verdict", "about"), rows, whole=whole)
 
 
 def _row(items: Mapping[str, Item], group: VerdictGroup) -> tuple[str, ...]:
