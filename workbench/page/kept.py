@@ -87,9 +87,9 @@ def _asked_items(form: JudgeForm, items: Sequence[Item]) -> list[Item]:
 
 
 def _with_video(form: JudgeForm, item: Item) -> JudgeForm:
-    """The form, without its video where the file is gone."""
-    there = item.video and item.video.path and Path(item.video.path).is_file()
-    return form if there or not form.video else JudgeForm(**{**vars(form), "video": None})
+    """The form with the video of the record (a page for many leaves folders out of the command), None where it is gone."""
+    path = item.video.path if item.video and form.video else None
+    return JudgeForm(**{**vars(form), "video": path if path and Path(path).is_file() else None})
 
 
 def _frames(item: Item, judgments: Sequence[Judgment]) -> Frames | None:
