@@ -58,6 +58,11 @@ class World:
         return [video for video in self.facts if sha_and_view(video)[0] in told]
 
     @cached_property
+    def scenes(self) -> list[str]:
+        """The sha256 of every video, once."""
+        return [*dict.fromkeys(sha_and_view(video)[0] for video in self.videos)]
+
+    @cached_property
     def told(self) -> list[str]:
         """The videos that have rows."""
         return [video for video in self.videos if video in self.examples]

@@ -4,7 +4,7 @@ OUT/base/       untrained checkpoint with its tokenizer
 OUT/dense/      its vision tower and merger know what lies under each token
 OUT/language/   its language model reads that out
 OUT/judge/      the judge
-OUT/metrics.jsonl, OUT/frames/
+OUT/metrics.jsonl, OUT/frames/, OUT/features/ (of the frozen tower; kept for the stages after it)
 """
 
 import random

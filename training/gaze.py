@@ -4,8 +4,8 @@ Through the loss of the words, a small judge learns to read facts off some objec
 one: nothing tells it that the object matters until it attends by name, and it does not attend by name until that
 matters. The world knows the object of every fact, so heads of four layers are told: one finds the word that names the
 object, the next the video tokens that show it, at the time that counts, one the word of the response that is weighed,
-and one the end of the video, where it is known how many objects there were. (Supervised
-attention: Liu et al. 2016, arXiv 1609.04186.)
+and one the end of the video, where it is known how many objects there were.
+(Supervised attention: Liu et al. 2016, arXiv 1609.04186.)
 """
 
 import re

@@ -80,7 +80,10 @@ def encode_misled(
     order: tuple[int, ...],
     misled: Misled,
 ) -> Encoded:
-    """`encode_example` of the row whose verdict follows from a misled rationale; no loss on what is falsely seen."""
+    """`encode_example` of the row whose verdict follows from a misled rationale; no loss on what is falsely seen.
+
+    The true row where decoding is not undone by encoding, so that what is falsely seen cannot be found in it.
+    """
     import torch
 
     told: dict[str, Any] = {"score": float(max(1, 5 - misled.wrong[0]))}

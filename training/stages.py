@@ -81,7 +81,7 @@ def _in_half(inputs: VideoInputs) -> VideoInputs:
 
 def run_dense(learner: Learner, world: World, plan: Stage, seed: int) -> list[float]:
     """Train the vision tower and merger on the labels under each merged token; the losses of all steps."""
-    vision, clips = learner.model.model.visual, learner.clips(world, [*dict.fromkeys(map(_as_it_is, world.videos))])
+    vision, clips = learner.model.model.visual, learner.clips(world, world.scenes)
     use_fast_forms(learner.model)
     merge = learner.model.config.vision_config.spatial_merge_size
     words = word_embeddings(learner.model, learner.processor.tokenizer, world.vocabulary)
@@ -111,7 +111,7 @@ def _labels(world: World, video: str, clip: Clip, merge: int) -> dict[str, torch
 
 
 class Load(NamedTuple):
-    """One pack of a step: the task it is of, the video it shows (None without), the rows, and what heads should see."""
+    """One pack of a step: its task, the video it shows and what that is of (None without), the rows, what heads should see."""
 
     task: str
     video: str | None
@@ -328,14 +328,13 @@ def _seen_once(learner: Learner, world: World, plan: Stage) -> tuple[dict[str, C
 
     Each process makes its share of the features; they stay in a file for the others, and for the next stage.
     """
-    names = [*dict.fromkeys(map(_as_it_is, world.videos))]
     known = _tower_id(learner.model.model.visual, world, plan)
     folder = learner.place.metrics.parent / "features"
     files = [folder / f"{known}-{number}-of-{count()}.pt" for number in range(count())]
     missing = not files[rank()].exists()
     clips, features = {}, {}
-    for start in range(0, len(names), FEATURE_VIDEOS):
-        some = names[start : start + FEATURE_VIDEOS]
+    for start in range(0, len(world.scenes), FEATURE_VIDEOS):
+        some = world.scenes[start : start + FEATURE_VIDEOS]
         shots = learner.clips(world, some, plan.frames)
         clips |= {seen_as(name, view): _without_pixels(shots[name]) for view in world.views for name in some}
         if missing and start // FEATURE_VIDEOS % count() == rank():
