@@ -9,6 +9,8 @@ from hypothesis import settings
 from tests.browsing import browser, reader, served  # noqa: F401
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # no test asks the Hub; set before anything imports huggingface_hub
+# Test files run side by side; threads that spin while another process has the processor slow each other manyfold.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Jobs of tests do not wait for those of a page that is open on the same machine.
 os.environ["WORKBENCH_QUEUE"] = os.path.join(tempfile.gettempdir(), f"videojudge-tests-{os.getpid()}")
 

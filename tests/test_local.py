@@ -215,6 +215,21 @@ def test_threads_take_turns_and_the_model_s_own_position_state_has_no_part(judge
     assert judge._model.model.rope_deltas is stale
 
 
+def test_a_small_model_on_the_processor_computes_on_one_thread(judges, monkeypatch):
+    from workbench.backends import sharing
+
+    judge, chats = judges("qwen25_checkpoint"), chats_for("qwen25_checkpoint")
+    real, threads = sharing.prefill, []
+    monkeypatch.setattr(sharing, "prefill", lambda *args: threads.append(torch.get_num_threads()) or real(*args))
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        judge.generate(chats, GREEDY)
+        assert threads and set(threads) == {1} and torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
 # -- failures that are the backend's own
 
 

@@ -12,7 +12,7 @@ from workbench.backends.jobs import Job, digest, finish, fitting, forget, plan_j
 from workbench.backends.judge_file import JudgeFile
 from workbench.backends.positions import RopeRule
 from workbench.backends.presets import default_policy, preset_for
-from workbench.backends.resources import Clock, free_memory, is_out_of_memory
+from workbench.backends.resources import Clock, fitting_threads, free_memory, is_out_of_memory
 from workbench.backends.slots import Forced, closing, force_slot
 from workbench.backends.stopping import never, stopped
 from workbench.backends.video_cache import VideoCache, frames_key, without_pixels
@@ -78,7 +78,7 @@ class LocalBackend:
         """
         import torch
 
-        with self._lock, torch.inference_mode():
+        with self._lock, torch.inference_mode(), fitting_threads(self._model):
             if self._model is None:
                 raise BackendError(f"{self.name} is closed; load it again.")
             if self.stop_requested():
