@@ -112,7 +112,7 @@ def test_filters_lead_to_a_case_with_all_that_is_said_of_it(tab):
 @pytest.mark.timeout(900)
 def test_an_audit_tells_its_calls_first_and_is_watched_to_its_figures(tab):
     page = tab.page
-    choose(page, "#vj-audit-source", "rated")
+    page.wait_for_function("document.querySelector('#vj-audit-source input').value === 'rated'")  # as measured above
     page.locator("#vj-audit-judges .token-remove").first.click()
     page.click("#vj-audit-plan")
     page.wait_for_selector("#vj-audit-message >> text=Almost there: choose a judge.")

@@ -12,8 +12,7 @@ import pytest
 
 from training.__main__ import main
 from training.base import fixed_lines
-from training.presets import ALL_VIEWS, EMBEDDED, Stage, load_preset
-from training.rationales import in_fixed_order, swapped
+from training.presets import EMBEDDED, Stage, load_preset
 from workbench.errors import InputError
 from workbench.schema import Item, Judgment, Video
 
@@ -28,7 +27,7 @@ TINY = replace(
         "reading": Stage(steps=3, lr=3e-3, mix={"claims": 1, "compare": 1}),
         "dense": Stage(steps=12, lr=3e-3, videos=4),
         "looking": Stage(
-            steps=4, lr=3e-3, frames={8: 0.5, 4: 0.5}, views=ALL_VIEWS, traced=True, mix={"look": 2, "claims": 1}
+            steps=4, lr=3e-3, frames={8: 0.5, 4: 0.5}, mix={"look": 2, "claims": 1}
         ),
         "judge": Stage(
             steps=12, lr=3e-3, rows=3, misled=0.5,
@@ -144,56 +143,6 @@ def test_an_answer_in_the_other_order_is_swapped_in_the_target():
     assert verdict_as_shown(target, (0, 1), load_prompt("pairwise")).choice == "A"
     swapped = verdict_as_shown(target, (1, 0), load_prompt("pairwise"))
     assert (swapped.choice, swapped.reasoning) == ("B", None)
-
-
-VOCABULARY = {"colour": ["red", "blue"], "shape": ["star"], "motion": ["left", "up"]}
-
-
-@pytest.mark.parametrize(
-    "told, taught",
-    [
-        (
-            "Said up, seen left: wrong (1). Said red, seen red: correct. 1 wrong: score 4.",
-            "colour: seen red, said red: correct. motion: seen left, said up: wrong (1). 1 wrong: score 4.",
-        ),
-        (
-            "A: Said then up, seen then left: wrong (1). Said first up, seen first up: correct. 1 wrong. "
-            "B: Said nothing, seen grey background: wrong (1). 1 wrong. A is better.",
-            "A: first: seen first up, said first up: correct. then: seen then left, said then up: wrong (1). 1 wrong. "
-            "B: background: seen grey background, said nothing: wrong (1). 1 wrong. A is better.",
-        ),
-        (
-            "Said stays, seen vanishes late: wrong (1). Said star, seen star: correct. Broken grammar: wrong (2). 2 wrong.",
-            "shape: seen star, said star: correct. event: seen vanishes late, said stays: wrong (1). "
-            "Broken grammar: wrong (2). 2 wrong.",
-        ),
-        (
-            "Said red, seen blue: wrong (1). Said star, seen star: correct. Said first up, seen first up: correct. "
-            "Said then left, seen then left: correct. Said blue, seen red: wrong (2). Said star, seen star: correct. "
-            "Said left, seen up: wrong (3). Said two objects, seen two objects: correct. 3 wrong: score 2.",
-            "count: seen two objects, said two objects: correct. colour: seen blue, said red: wrong (1). "
-            "shape: seen star, said star: correct. first: seen first up, said first up: correct. "
-            "then: seen then left, said then left: correct. colour2: seen red, said blue: wrong (2). "
-            "shape2: seen star, said star: correct. motion2: seen up, said left: wrong (3). 3 wrong: score 2.",
-        ),
-        (
-            "Said red, seen red: correct. Said smaller, seen larger: wrong (1). Said blue, seen blue: correct. "
-            "Said left, seen left: correct. Said up, seen up: correct. 1 wrong: score 4.",
-            "colour: seen red, said red: correct. motion: seen left, said left: correct. "
-            "colour2: seen blue, said blue: correct. motion2: seen up, said up: correct. "
-            "larger: seen larger, said smaller: wrong (1). 1 wrong: score 4.",
-        ),
-        ("Off topic. Score 1.", "Off topic. Score 1."),
-    ],
-)
-def test_rationales_name_the_facts_in_a_fixed_order(told, taught):
-    assert in_fixed_order(told, VOCABULARY) == taught
-
-
-def test_the_rationale_of_a_pair_changes_places():
-    told = "A: colour: seen red, said red: correct. 0 wrong. B: Off topic. A is better."
-    assert swapped(told) == "B: ".join(["A: Off topic. ", "colour: seen red, said red: correct. 0 wrong. B is better."])
-    assert swapped("Because.") is None
 
 
 def test_what_can_be_seen_of_a_scene(learner, world):
@@ -363,46 +312,6 @@ def test_dense_labels_by_hand():
 def test_fixed_lines_are_those_all_renderings_share():
     same = "a line that stays"
     assert fixed_lines([[f"{same}\nWhat is this?\nshort", f"{same}\nAnd what is that?\nshort"]]) == [same]
-
-
-def answered(item, score, truth, video, **fields):
-    from training.evaluate import Answered
-
-    status = "unparsed" if score is None else "scored"
-    judged = Judgment(item, "j", "p", status, **({"score": score} if score is not None else {}))
-    return Answered(judged, Judgment(item, "target", "p", "scored", score=truth), video, fields)
-
-
-def test_figures_by_hand():
-    from training.evaluate import measure
-
-    some = [answered(str(n), score, n, f"v{n}") for n, score in ((1, 1.0), (2, 3.0), (3, 2.0), (4, 4.0), (5, None))]
-    figures = measure(some)
-    assert figures["well-formed"].value == 0.8
-    assert figures["well-formed"].n == 5
-    assert figures["Spearman"].value == 0.8  # ranks 1 3 2 4 against 1 2 3 4: 1 - 6 * 2 / 60
-    assert figures["MAE"].value == 0.5
-    assert figures["Spearman"].n == 4
-    assert figures["MAE"].low <= 0.5 <= figures["MAE"].high
-
-
-def test_pairs_count_accuracy_and_flips():
-    from training.evaluate import Answered, measure
-
-    def pair(item, choice, truth, hard):
-        target = Judgment(item, "target", "p", "scored", choice=truth)
-        return Answered(Judgment(item, "j", "p", "scored", choice=choice), target, item, {"hard": hard})
-
-    some = [
-        pair("x", "A", "A", "no"),
-        pair("x", "A", "A", "no"),
-        pair("y", "A", "B", "yes"),
-        pair("y", "B", "B", "yes"),
-    ]
-    figures = measure(some)
-    assert figures["accuracy"].value == 0.75
-    assert figures["accuracy, 2 against 3"].value == 0.5
-    assert figures["order flips"].value == 0.5
 
 
 @pytest.mark.parametrize(
