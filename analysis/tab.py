@@ -42,7 +42,7 @@ def build(runs: Path, tab: gr.Tab) -> None:
     audit = audit_panel()
     changed = _wire(measure, runs, tab)
     wire_explorer(explorer, chosen, gold, runs, changed)
-    wire_audit(audit, runs, tab)
+    wire_audit(audit, runs, tab, chosen)
 
 
 def _choice(runs: Path):

@@ -128,8 +128,11 @@ def planned(runs: Path, source: str | None, judges, items, probes) -> str:
     return verbatim("What it would cost", said) + verbatim_command("The command", shlex.join(["python", *words]))
 
 
-def wire_audit(panel: AuditPanel, runs: Path, tab: gr.Tab) -> None:
-    """Plan first; the button that starts appears with the plan and goes when anything is changed."""
+def wire_audit(panel: AuditPanel, runs: Path, tab: gr.Tab, measured: gr.Dropdown) -> None:
+    """Plan first; the button that starts appears with the plan and goes when anything is changed.
+
+    The items are those of the first run that is `measured`, until another is chosen.
+    """
 
     def plan(*values):
         try:
@@ -163,6 +166,7 @@ def wire_audit(panel: AuditPanel, runs: Path, tab: gr.Tab) -> None:
     panel.stop.click(stop, panel.run, panel.message, **acting).then(**shown)
     gr.on([field.input for field in panel.asked], lambda: ("", gr.update(visible=False)), None, [panel.message, panel.start],
           **QUIET)  # fmt: skip
+    measured.input(lambda names: with_sources(runs, next(iter(names or ()), None)), measured, panel.source, **QUIET)
     panel.run.change(**shown)
     panel.timer.tick(**shown)
     tab.select(lambda source, run: (with_sources(runs, source), with_audits(runs, run)), [panel.source, panel.run],
