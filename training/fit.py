@@ -1,8 +1,9 @@
 """From data to a judge in stages, each with a folder of its own that appears when it is complete and is not made again.
 
 OUT/base/       untrained checkpoint with its tokenizer
+OUT/reading/    its language model lists what a response claims
 OUT/dense/      its vision tower and merger know what lies under each token
-OUT/language/   its language model reads that out
+OUT/looking/    its language model tells what is seen
 OUT/judge/      the judge
 OUT/metrics.jsonl, OUT/frames/, OUT/features/ (of the frozen tower; kept for the stages after it)
 """

@@ -54,11 +54,8 @@ class Scene(NamedTuple):
     seconds: torch.Tensor  # float32 [tokens]
 
 
-def gazes(tokenizer: Any, packed: Packed, scene: Scene | None, in_time: bool = False) -> list[Gaze]:
-    """What the heads should see from the tokens of a pack's replies; without a scene, only the words of responses.
-
-    `in_time`: heads look at both ends of the time a thing is in view, and at the end of the video for how many there were.
-    """
+def gazes(tokenizer: Any, packed: Packed, scene: Scene | None) -> list[Gaze]:
+    """What the heads should see from the tokens of a pack's replies; without a scene, only the words of responses."""
     found: dict[Heads, list[tuple[int, torch.Tensor]]] = {heads: [] for heads in TELLING}
     for own in packed.branches.unique().tolist():
         reply = (packed.branches == own) & (packed.labels != IGNORE)
@@ -80,13 +77,13 @@ def gazes(tokenizer: Any, packed: Packed, scene: Scene | None, in_time: bool = F
             continue
         video = (packed.types != 0).nonzero().squeeze(1)
         last = torch.arange(len(packed.ids)) == video[-1]
-        for start, end in (match.span(3) for match in STEP.finditer(text) if in_time and match[1] == "count"):
+        for start, end in (match.span(3) for match in STEP.finditer(text) if match[1] == "count"):
             for place in _under(where, start, end):
                 _add(found[COUNTING], place, last)
         asked = set(re.findall(r"[a-z]+", tokenizer.decode(packed.ids[prompt])))
-        for start, end, name, value, thing in _objects_told(text, scene.facts, asked):
+        for start, end, name, thing in _objects_told(text, scene.facts, asked):
             names = _word_ids(tokenizer, scene.facts["objects"][thing])
-            seen = _shows(scene, thing, name, value, in_time)
+            seen = _shows(scene, thing, name)
             for place in _under(where, start, end):
                 _add(found[NAMING], place, prompt & torch.isin(packed.ids, names))
                 for heads, some in seen.items():
@@ -151,8 +148,8 @@ def _under(where: Sequence[tuple[int, int, int]], start: int, end: int) -> Itera
     return (place for place, first, last in where if first < end and last > start)
 
 
-def _objects_told(text: str, facts: Mapping[str, Any], asked: set[str]) -> Iterator[tuple[int, int, str, str, int]]:
-    """(start, end, fact, value, object) of each value seen in a rationale, where it is certain which object it is of."""
+def _objects_told(text: str, facts: Mapping[str, Any], asked: set[str]) -> Iterator[tuple[int, int, str, int]]:
+    """(start, end, fact, object) of each value seen in a rationale, where it is certain which object it is of."""
     start = 0
     for part in SECOND.split(text) if text.startswith("A: ") else [text]:
         steps = [match for match in STEP.finditer(part) if match[1] in OBJECT]
@@ -168,7 +165,7 @@ def _objects_told(text: str, facts: Mapping[str, Any], asked: set[str]) -> Itera
                     thing for thing in things if asked & {facts["objects"][thing][name] for name in ("colour", "shape")}
                 ]
             if len(things) == 1:
-                yield from ((start + step.start(3), start + step.end(3), step[1], step[3], things[0]) for step in mine)
+                yield from ((start + step.start(3), start + step.end(3), step[1], things[0]) for step in mine)
         start += len(part)
 
 
@@ -183,13 +180,13 @@ def _is_so(thing: Mapping[str, Any], name: str, value: str) -> bool:
     return True
 
 
-def _shows(scene: Scene, thing: int, name: str, value: str, in_time: bool) -> dict[Heads, torch.Tensor]:
+def _shows(scene: Scene, thing: int, name: str) -> dict[Heads, torch.Tensor]:
     """Which of the video's merged tokens show the object, at the time that the fact is about: bool [tokens], by heads."""
     mine = scene.owners == thing
     if not mine.any():
         return {}
     segments, times = scene.facts["objects"][thing]["segments"], scene.seconds
-    if in_time and name in IN_VIEW:
+    if name in IN_VIEW:
         first, last = times[mine].min(), times[mine].max()
         return {FIRST_SEEN: mine & (times == first), LAST_SEEN: mine & (times == last)}
     part = mine
@@ -197,10 +194,6 @@ def _shows(scene: Scene, thing: int, name: str, value: str, in_time: bool) -> di
         part = mine & (times < segments[0]["end"])
     elif name == "then":
         part = mine & (times > segments[-1]["start"])
-    elif value.startswith("appears"):
-        part = mine & (times == times[mine].min())
-    elif value.startswith("vanishes"):
-        part = mine & (times == times[mine].max())
     return {SEEING: part if part.any() else mine}
 
 

@@ -1,9 +1,12 @@
-"""The one training loop: AdamW, linear warm-up, cosine decay, clipping; metrics as JSON lines; resumes after a kill."""
+"""The one training loop: Muon and AdamW, linear warm-up, cosine decay, clipping; metrics as JSON lines; resumes after a kill.
+
+Muon (Jordan et al. 2024), as PyTorch has it, moves the matrices between hidden layers; AdamW moves all else.
+"""
 
 import json
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,6 +17,7 @@ from training.processes import average_gradients, rank
 
 WARMUP, CLIP, LOG_EVERY, SAVE_EVERY = 0.03, 1.0, 25, 100
 BETAS, WEIGHT_DECAY = (0.9, 0.98), 0.05
+MUON_RATE = 2.5  # times the rate of AdamW
 
 
 class Place(NamedTuple):
@@ -43,25 +47,29 @@ def train(
     loss_of: Callable[[int], tuple[torch.Tensor, dict[str, float]]],
     plan: Stage,
     place: Place,
+    layers: Iterable[torch.nn.Module] = (),
 ) -> list[float]:
     """Minimise `loss_of(step)` -> (loss, figures to log) over the parameters; the losses of the steps done here.
 
     What a step sees must depend on its number alone: then a run that was killed goes on from its last saved step with
-    the very losses it would have had.
+    the very losses it would have had. The linear maps within `layers` are Muon's.
     """
     trainable = [parameter for parameter in parameters if parameter.requires_grad]
-    optimizer = _optimizer(trainable)
-    first, spent = _resume(place.state, trainable, optimizer)
+    optimizers = _optimizers(trainable, layers)
+    first, spent = _resume(place.state, trainable, optimizers)
     losses, window, start = [], [], time.monotonic() - spent
     for step in range(first, plan.steps):
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(step, plan.steps, plan.lr)
         loss, figures = loss_of(step)
-        optimizer.zero_grad(set_to_none=True)
+        for parameter in trainable:
+            parameter.grad = None
         loss.backward()
         average_gradients(trainable)
         torch.nn.utils.clip_grad_norm_(trainable, CLIP)
-        optimizer.step()
+        for optimizer in optimizers:
+            faster = MUON_RATE if isinstance(optimizer, torch.optim.Muon) else 1.0
+            for group in optimizer.param_groups:
+                group["lr"] = learning_rate(step, plan.steps, plan.lr) * faster
+            optimizer.step()
         losses.append(loss.item())
         window.append({"loss": losses[-1], **figures})
         done, seconds = step + 1, time.monotonic() - start
@@ -72,28 +80,42 @@ def train(
             log_line(place.metrics, line)
             window = []
         if done % SAVE_EVERY == 0:
-            _save(place.state, trainable, optimizer, done, seconds)
+            _save(place.state, trainable, optimizers, done, seconds)
     return losses
 
 
-def _optimizer(trainable: list[torch.nn.Parameter]) -> torch.optim.Optimizer:
-    """AdamW; biases and norm scales do not decay."""
-    matrices = [parameter for parameter in trainable if parameter.ndim >= 2]
-    vectors = [parameter for parameter in trainable if parameter.ndim < 2]
-    groups = [{"params": matrices, "weight_decay": WEIGHT_DECAY}, {"params": vectors, "weight_decay": 0.0}]
-    return torch.optim.AdamW([group for group in groups if group["params"]], betas=BETAS)
+def _optimizers(trainable: list[torch.nn.Parameter], layers: Iterable[torch.nn.Module]) -> list[torch.optim.Optimizer]:
+    """Muon for the linear maps within the layers, with steps as large as AdamW's; AdamW for the rest, if any.
+
+    Biases and norm scales do not decay.
+    """
+    maps = [each.weight for layer in layers for each in layer.modules() if isinstance(each, torch.nn.Linear)]
+    ours = {id(weight) for weight in maps}
+    hidden = [parameter for parameter in trainable if id(parameter) in ours]
+    rest = [parameter for parameter in trainable if id(parameter) not in ours]
+    groups = [
+        {"params": [each for each in rest if each.ndim >= 2], "weight_decay": WEIGHT_DECAY},
+        {"params": [each for each in rest if each.ndim < 2], "weight_decay": 0.0},
+    ]
+    found: list[torch.optim.Optimizer] = []
+    if hidden:
+        found.append(torch.optim.Muon(hidden, weight_decay=WEIGHT_DECAY, adjust_lr_fn="match_rms_adamw"))
+    if rest:
+        found.append(torch.optim.AdamW([group for group in groups if group["params"]], betas=BETAS))
+    return found
 
 
-def _save(state: Path, trainable: list, optimizer: torch.optim.Optimizer, done: int, seconds: float) -> None:
+def _save(state: Path, trainable: list, optimizers: Sequence[torch.optim.Optimizer], done: int, seconds: float) -> None:
     """Write under another name, then rename: a kill in between leaves the state before."""
     partial = state.with_suffix(".tmp")
     values = [parameter.detach() for parameter in trainable]
-    record = {"step": done, "seconds": seconds, "values": values, "optimizer": optimizer.state_dict()}
+    states = [optimizer.state_dict() for optimizer in optimizers]
+    record = {"step": done, "seconds": seconds, "values": values, "optimizers": states}
     torch.save(record, partial)
     partial.replace(state)
 
 
-def _resume(state: Path, trainable: list, optimizer: torch.optim.Optimizer) -> tuple[int, float]:
+def _resume(state: Path, trainable: list, optimizers: Sequence[torch.optim.Optimizer]) -> tuple[int, float]:
     """Put back what `_save` wrote, if anything: the next step, and the seconds spent up to it."""
     if not state.exists():
         return 0, 0.0
@@ -101,7 +123,8 @@ def _resume(state: Path, trainable: list, optimizer: torch.optim.Optimizer) -> t
     with torch.no_grad():
         for parameter, value in zip(trainable, saved["values"], strict=True):
             parameter.copy_(value)
-    optimizer.load_state_dict(saved["optimizer"])
+    for optimizer, known in zip(optimizers, saved["optimizers"], strict=True):
+        optimizer.load_state_dict(known)
     return saved["step"], saved["seconds"]
 
 

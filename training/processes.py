@@ -7,7 +7,9 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from ctypes.util import find_library
 from typing import Any
 
 import torch
@@ -29,11 +31,29 @@ def run(work: Callable[..., None], arguments: Sequence[Any], processes: int) -> 
     errors = multiprocessing.get_context("spawn").SimpleQueue()
     try:
         joined = (work, arguments, processes, _free_port(), errors, os.getpid())
-        multiprocessing.spawn(_join, joined, nprocs=processes)
+        with _fast_allocator():
+            multiprocessing.spawn(_join, joined, nprocs=processes)
     except multiprocessing.ProcessRaisedException:
         if errors.empty():
             raise
         raise errors.get() from None
+
+
+@contextmanager
+def _fast_allocator() -> Iterator[None]:
+    """Let processes that are started meanwhile allocate by jemalloc, where it is installed.
+
+    Among ten thousands of kept tensors glibc's allocator searches for every new one; steps take 1.6 times as long.
+    """
+    before, found = os.environ.get("LD_PRELOAD"), find_library("jemalloc")
+    if before is not None or found is None:
+        yield
+        return
+    os.environ["LD_PRELOAD"] = found
+    try:
+        yield
+    finally:
+        del os.environ["LD_PRELOAD"]
 
 
 def _join(

@@ -126,8 +126,9 @@ From random weights, on scenes of the procedural world (`python -m bootstrap wor
 4. *judge*: (item, judgment) rows, rendered by the functions that inference uses, loss on the target only, the drills going
    on beside them. The rationale names each stated fact in a fixed order (seen, said, correct or wrong), then gives the score.
 
-Some heads start as ones that match and copy, and beside the words a second loss tells six of them where to look: at the
-word that names an object, at the video tokens that show it, at the word that is weighed (`training/gaze.py`).
+Every scene is seen as it is, mirrored, upside down and backwards. Some heads start as ones that match and copy; beside the
+words a second loss tells eight of them where to look (`training/gaze.py`), and a third tells the video tokens what to know
+(`training/traces.py`). In a share of the rationales some facts are misread, and the verdict follows what is written.
 
 ## How well it does
 

@@ -96,7 +96,7 @@ def run_dense(learner: Learner, world: World, plan: Stage, seed: int) -> list[fl
         wanted = {name: torch.cat([labels[video][name] for video in videos]) for name in labels[videos[0]]}
         return dense_loss(heads(torch.cat(features).float()), wanted)
 
-    return train([*vision.parameters(), *heads.parameters()], loss_of, plan, learner.place)
+    return train([*vision.parameters(), *heads.parameters()], loss_of, plan, learner.place, [vision])
 
 
 def _as_it_is(video: str) -> str:
@@ -136,7 +136,7 @@ def run_rows(learner: Learner, world: World, plan: Stage, seed: int) -> list[flo
     tasks = {name: task_of(name, learner, world, clips, plan) for name in plan.mix}
     videos = {name: world.videos if name == "look" else world.told for name in plan.mix}
     layers, width = model.model.language_model.layers, model.config.text_config.hidden_size
-    traces = Traces(layers, width, world.vocabulary["motion"]) if plan.traced else None
+    traces = Traces(layers, width, world.vocabulary["motion"])
     number, verdicts = rank(), torch.tensor(verdict_ids(learner.processor))
     tokenizer, told = learner.processor.tokenizer, watched_layers(model.config.text_config.num_hidden_layers)
     merge = model.config.vision_config.spatial_merge_size
@@ -145,7 +145,7 @@ def run_rows(learner: Learner, world: World, plan: Stage, seed: int) -> list[flo
         drawn = draw_packs(tasks, plan.mix, videos, random.Random(f"{seed} {step} {number}"))
         scenes = [video and _scene(world, video, clips[video], merge) for _, video, _ in drawn]
         shown = zip(drawn, scenes, strict=True)
-        return [Load(*one, scene, gazes(tokenizer, one[2], scene, plan.traced)) for one, scene in shown]
+        return [Load(*one, scene, gazes(tokenizer, one[2], scene)) for one, scene in shown]
 
     loads = _ahead(draw, plan.steps)
 
@@ -156,12 +156,10 @@ def run_rows(learner: Learner, world: World, plan: Stage, seed: int) -> list[flo
             targets = target_losses(model, packs, [features.get(each.video) for each in batch], watched)
         loss, figures = _by_task(batch, targets, _weights(batch, verdicts))
         astray, of_kinds = gaze_loss(watched, packs, [load.gazes for load in batch])
-        if not traces:
-            return loss + astray, figures | of_kinds
         missed, of_traces = traces.loss(packs, [load.scene for load in batch])
         return loss + astray + missed, figures | of_kinds | of_traces
 
-    return train([*model.parameters(), *(traces.parameters() if traces else ())], loss_of, plan, learner.place)
+    return train([*model.parameters(), *traces.parameters()], loss_of, plan, learner.place, layers)
 
 
 def _scene(world: World, video: str, clip: Clip, merge: int) -> Scene:
