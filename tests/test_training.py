@@ -194,6 +194,28 @@ def test_two_processes_learn_as_one_model(data, tmp_path):
     assert len((tmp_path / "metrics.jsonl").read_text().splitlines()) == 5  # the first process alone writes
 
 
+def test_the_tokens_that_decide_weigh_more(world, learner):
+    import torch
+
+    from training.rows import choice_ids, verdict_ids
+    from training.sft import IGNORE, pack
+    from training.stages import Load, _weights
+    from workbench.prompts import load_prompt
+
+    video = next(video for video in world.told if any(each.item.kind == "pairwise" for each in world.examples[video]))
+    rows = rows_of(world, learner, load_prompt("pairwise_reasoning"), video)[2][:2]
+    packed, processor = pack(rows), learner.processor
+    given = torch.tensor(verdict_ids(processor)), torch.tensor(choice_ids(processor))
+    weights = _weights([Load("pairwise_reasoning", video, packed, None, [])], *given, deciding=20.0)
+    words = processor.tokenizer.convert_ids_to_tokens(packed.ids[packed.labels != IGNORE].tolist())
+    heavy = [word for word, weight in zip(words, weights.tolist(), strict=True) if weight == 20.0]
+    assert heavy.count("<thinking") == 2 and {"ĠA", "ĠB"} >= set(heavy) - {"<thinking"} != set()
+    assert {word for word, weight in zip(words, weights.tolist(), strict=True) if weight == 5.0} <= {
+        "Ġcorrect",
+        "Ġwrong",
+    }
+
+
 def test_claims_are_read_without_a_video(learner):
     from training.rows import Example, encode_claims
 
@@ -319,7 +341,7 @@ def test_fixed_lines_are_those_all_renderings_share():
     [
         (["fit", "--preset", "none", "--out", "x"], "embedded"),
         (["fit", "--out", "x", "--steps", "judge=many"], "STAGE=N"),
-        (["fit", "--out", "x", "--steps", "sleep=3"], "reading, dense, looking, judge"),
+        (["fit", "--out", "x", "--steps", "sleep=3"], "reading, dense, looking, weighing, judge"),
         (["ship", "nowhere", "--figures", "nowhere.json", "--out", "x"], "nowhere.json"),
     ],
 )

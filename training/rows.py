@@ -147,6 +147,11 @@ def verdict_ids(processor: Any) -> tuple[int, int]:
     return correct, wrong
 
 
+def choice_ids(processor: Any) -> list[int]:
+    """The tokens of the responses of a pair, as the last sentence of a rationale names the better one."""
+    return [processor.tokenizer(f" {name}")["input_ids"][-1] for name in "AB"]
+
+
 def _verdict_labels(processor: Any, encoded: Encoded) -> Any:
     """The labels of the words "correct" and "wrong" and of the count behind "wrong"; -100 elsewhere."""
     correct, wrong = verdict_ids(processor)

@@ -23,6 +23,7 @@ from training.rows import (
     Clip,
     Example,
     Sight,
+    choice_ids,
     encode_claims,
     encode_comparison,
     encode_example,
@@ -138,6 +139,7 @@ def run_rows(learner: Learner, world: World, plan: Stage, seed: int) -> list[flo
     layers, width = model.model.language_model.layers, model.config.text_config.hidden_size
     traces = Traces(layers, width, world.vocabulary["motion"])
     number, verdicts = rank(), torch.tensor(verdict_ids(learner.processor))
+    choices = torch.tensor(choice_ids(learner.processor))
     tokenizer, told = learner.processor.tokenizer, watched_layers(model.config.text_config.num_hidden_layers)
     merge = model.config.vision_config.spatial_merge_size
 
@@ -154,7 +156,7 @@ def run_rows(learner: Learner, world: World, plan: Stage, seed: int) -> list[flo
         packs, watched = [load.packed for load in batch], dict.fromkeys(told)
         with mixed_precision():
             targets = target_losses(model, packs, [features.get(each.video) for each in batch], watched)
-        loss, figures = _by_task(batch, targets, _weights(batch, verdicts))
+        loss, figures = _by_task(batch, targets, _weights(batch, verdicts, choices, plan.deciding))
         astray, of_kinds = gaze_loss(watched, packs, [load.gazes for load in batch])
         missed, of_traces = traces.loss(packs, [load.scene for load in batch])
         return loss + astray + missed, figures | of_kinds | of_traces
@@ -192,10 +194,16 @@ def draw_packs(
     return found
 
 
-def _weights(batch: Sequence[Load], verdicts: torch.Tensor) -> torch.Tensor:
-    """Weight of every target token: of "correct" and "wrong" more, which are few and on which the score hangs."""
-    told = torch.cat([load.packed.ids[load.packed.labels != IGNORE] for load in batch])
-    return 1.0 + (VERDICT_WEIGHT - 1.0) * torch.isin(told, verdicts)
+def _weights(batch: Sequence[Load], verdicts: torch.Tensor, choices: torch.Tensor, deciding: float) -> torch.Tensor:
+    """Weight of every target token: of "correct" and "wrong" more, which are few and on which the score hangs; `deciding`
+    of the first token of a reply, and of the choices, where a rationale names the better response."""
+    weights = []
+    for packed in (load.packed for load in batch):
+        told = packed.labels != IGNORE
+        ids, first = packed.ids[told], packed.branches[told].diff(prepend=torch.tensor([-1])) != 0
+        weight = 1.0 + (VERDICT_WEIGHT - 1.0) * torch.isin(ids, verdicts)
+        weights.append(weight.masked_fill(first | torch.isin(ids, choices), deciding))
+    return torch.cat(weights)
 
 
 def _by_task(batch: Sequence[Load], targets: Targets, weights: torch.Tensor) -> tuple[torch.Tensor, dict[str, float]]:
