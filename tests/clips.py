@@ -4,6 +4,7 @@ A picture is a grid of 8 x 4 cells: two rows of bits (the number, 16 bits), one 
 mirrored picture shows, and one row of colours that tell whether the colour conversion is right.
 """
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -86,6 +87,13 @@ class Clip:
 
     def write(self, path: Path) -> Path:
         """Encode into `path` (its suffix decides the container). Returns the path."""
+        scheduled = os.sched_getscheduler(0), os.sched_getparam(0)
+        try:
+            return self._write(path)
+        finally:  # run by root, the AV1 encoder leaves its caller at real-time priority: nothing else would run any more
+            os.sched_setscheduler(0, *scheduled)
+
+    def _write(self, path: Path) -> Path:
         with av.open(str(path), "w", options=dict(self.container_options)) as container:
             sound = container.add_stream("aac", rate=48_000) if self.sound else None
             stream = container.add_stream(self.codec, rate=self.rate, options=dict(self.options))
