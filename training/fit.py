@@ -4,8 +4,7 @@ OUT/base/       untrained checkpoint with its tokenizer
 OUT/reading/    its language model lists what a response claims
 OUT/dense/      its vision tower and merger know what lies under each token
 OUT/looking/    its language model tells what is seen
-OUT/weighing/   it judges
-OUT/judge/      the judge: it writes as each prompt asks, and decides by what it has written
+OUT/judge/      the judge
 OUT/metrics.jsonl, OUT/frames/, OUT/features/ (of the frozen tower; kept for the stages after it)
 """
 

@@ -8,7 +8,7 @@ from training.views import View
 from workbench.errors import InputError
 from workbench.schema import Sampling, VideoPolicy
 
-StageName = Literal["reading", "dense", "looking", "weighing", "judge"]
+StageName = Literal["reading", "dense", "looking", "judge"]
 TEXT_TASKS = ("claims", "compare")  # drills without a video
 TASKS = ("look", *TEXT_TASKS)  # all drills, beside the prompts
 
@@ -24,7 +24,7 @@ class Stage:
     frames: Mapping[int, float] = field(default_factory=dict)  # frames of a video -> share; none: as the policy says
     views: tuple[View, ...] = get_args(View)  # how the videos are seen; in more than one, other rows vary as well
     misled: float = 0.0  # share of the judging packs whose rationales misread the video (training.misled)
-    deciding: float = 1.0  # weight of the first token of a reply (reasons or none), and of the better response's name
+    deciding: float = 1.0  # weight of the first token of a reply (reasons or none), and of the better response as concluded
     mix: Mapping[str, float] = field(default_factory=dict)  # prompt or task -> packs a step, a fraction being a chance
 
 
@@ -55,10 +55,9 @@ class Preset:
 
 FRAMES = {8: 0.75, 4: 0.05, 16: 0.15, 32: 0.05}
 JUDGING = {
-    **{"pointwise": 6, "rubric": 1, "pairwise": 0.5, "pairwise_reasoning": 2.5},
-    **{"look": 1, "claims": 2, "compare": 0.5},
+    **{"pointwise": 6, "rubric": 1, "pairwise": 0.3, "pairwise_reasoning": 3.5},
+    **{"look": 1, "claims": 1.5, "compare": 0.5},
 }
-ASKED = {"pointwise": 2, "rubric": 1, "pairwise": 1, "pairwise_reasoning": 3, "look": 0.5, "claims": 0.5}
 
 EMBEDDED = Preset(
     name="embedded",
@@ -86,8 +85,7 @@ EMBEDDED = Preset(
         "reading": Stage(steps=350, lr=1.5e-3, mix={"claims": 14, "compare": 2}),
         "dense": Stage(steps=1700, lr=1.5e-3, videos=24),
         "looking": Stage(steps=900, lr=1.2e-3, frames=FRAMES, mix={"look": 9, "claims": 4, "compare": 1}),
-        "weighing": Stage(steps=700, lr=1e-3, rows=2, misled=0.25, frames=FRAMES, mix=JUDGING),
-        "judge": Stage(steps=250, lr=6e-4, rows=2, misled=0.25, deciding=20.0, frames=FRAMES, mix=ASKED),
+        "judge": Stage(steps=850, lr=1e-3, rows=2, misled=0.25, deciding=5.0, frames=FRAMES, mix=JUDGING),
     },
     world=(
         *("--scenes", "4000", "--split", "train", "--setting", "core"),

@@ -147,9 +147,9 @@ def verdict_ids(processor: Any) -> tuple[int, int]:
     return correct, wrong
 
 
-def choice_ids(processor: Any) -> list[int]:
-    """The tokens of the responses of a pair, as the last sentence of a rationale names the better one."""
-    return [processor.tokenizer(f" {name}")["input_ids"][-1] for name in "AB"]
+def conclusion_ids(processor: Any) -> list[tuple[int, int]]:
+    """The two tokens that the last sentence of a pair's rationale begins with, for either response: "A is better."."""
+    return [tuple(processor.tokenizer(f" {name} is")["input_ids"][-2:]) for name in "AB"]
 
 
 def _verdict_labels(processor: Any, encoded: Encoded) -> Any:

@@ -123,10 +123,9 @@ From random weights, on scenes of the procedural world (`python -m bootstrap wor
 2. *dense*: the vision tower learns what lies under each token, told by the language model's own embeddings of the words
    (colour, shape, size, texture, background), and where things are and how they move.
 3. *looking*: the language model learns to say what is seen of each fact.
-4. *weighing*: (item, judgment) rows, rendered by the functions that inference uses, loss on the target only, the drills going
+4. *judge*: (item, judgment) rows, rendered by the functions that inference uses, loss on the target only, the drills going
    on beside them. The rationale names each stated fact in a fixed order (seen, said, correct or wrong), then gives the score.
-5. *judge*: the same, with two tokens weighing twenty times: the first of a reply, by which it has reasons or none, and the one
-   that names the better response of a pair.
+   Some tokens weigh five times: "correct" and "wrong", the first of a reply, and the name of the better response of a pair.
 
 Every scene is seen as it is, mirrored, upside down and backwards. Some heads start as ones that match and copy; beside the
 words a second loss tells eight of them where to look (`training/gaze.py`), and a third tells the video tokens what to know

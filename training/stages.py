@@ -23,7 +23,7 @@ from training.rows import (
     Clip,
     Example,
     Sight,
-    choice_ids,
+    conclusion_ids,
     encode_claims,
     encode_comparison,
     encode_example,
@@ -139,7 +139,7 @@ def run_rows(learner: Learner, world: World, plan: Stage, seed: int) -> list[flo
     layers, width = model.model.language_model.layers, model.config.text_config.hidden_size
     traces = Traces(layers, width, world.vocabulary["motion"])
     number, verdicts = rank(), torch.tensor(verdict_ids(learner.processor))
-    choices = torch.tensor(choice_ids(learner.processor))
+    conclusions = torch.tensor(conclusion_ids(learner.processor))
     tokenizer, told = learner.processor.tokenizer, watched_layers(model.config.text_config.num_hidden_layers)
     merge = model.config.vision_config.spatial_merge_size
 
@@ -156,7 +156,7 @@ def run_rows(learner: Learner, world: World, plan: Stage, seed: int) -> list[flo
         packs, watched = [load.packed for load in batch], dict.fromkeys(told)
         with mixed_precision():
             targets = target_losses(model, packs, [features.get(each.video) for each in batch], watched)
-        loss, figures = _by_task(batch, targets, _weights(batch, verdicts, choices, plan.deciding))
+        loss, figures = _by_task(batch, targets, _weights(batch, verdicts, conclusions, plan.deciding))
         astray, of_kinds = gaze_loss(watched, packs, [load.gazes for load in batch])
         missed, of_traces = traces.loss(packs, [load.scene for load in batch])
         return loss + astray + missed, figures | of_kinds | of_traces
@@ -194,15 +194,20 @@ def draw_packs(
     return found
 
 
-def _weights(batch: Sequence[Load], verdicts: torch.Tensor, choices: torch.Tensor, deciding: float) -> torch.Tensor:
+def _weights(batch: Sequence[Load], verdicts: torch.Tensor, conclusions: torch.Tensor, deciding: float) -> torch.Tensor:
     """Weight of every target token: of "correct" and "wrong" more, which are few and on which the score hangs; `deciding`
-    of the first token of a reply, and of the choices, where a rationale names the better response."""
+    of the first token of a reply, and of the name of the better response where a rationale concludes ("A" before "is").
+
+    The responses' names head their parts of a rationale as well: weighed there too, a judge concludes time and again.
+    """
     weights = []
     for packed in (load.packed for load in batch):
         told = packed.labels != IGNORE
         ids, first = packed.ids[told], packed.branches[told].diff(prepend=torch.tensor([-1])) != 0
+        pairs = torch.stack([ids, ids.roll(-1)], dim=1)
+        concluded = (pairs[:, None] == conclusions).all(-1).any(-1)
         weight = 1.0 + (VERDICT_WEIGHT - 1.0) * torch.isin(ids, verdicts)
-        weights.append(weight.masked_fill(first | torch.isin(ids, choices), deciding))
+        weights.append(weight.masked_fill(first | concluded, deciding))
     return torch.cat(weights)
 
 
