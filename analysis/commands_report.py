@@ -5,6 +5,7 @@ from typing import Any
 
 from analysis.commands_agree import GOLD
 from analysis.report import make_report
+from workbench.store import new_run_folder
 
 
 def add_verbs(verbs: Any) -> None:
@@ -13,12 +14,15 @@ def add_verbs(verbs: Any) -> None:
     verb.add_argument("runs", nargs="+", metavar="RUN", help="run folders; together they hold the judges and the gold")
     verb.add_argument("--gold", default="human", metavar="WHO", help=GOLD)
     verb.add_argument("--by", metavar="TAG", help="a tag of the items, to tell preferences by its values")
-    verb.add_argument("--out", required=True, metavar="DIR", help="run folder for report.html and report.json")
+    verb.add_argument(
+        "--out", metavar="DIR", help="folder for report.html and report.json (default: a new one in runs/)"
+    )
     verb.set_defaults(run=_report)
 
 
 def _report(arguments: argparse.Namespace) -> int:
-    written = make_report(arguments.runs, arguments.gold, arguments.by, arguments.out, arguments.command)
+    folder = arguments.out or new_run_folder("runs", "report")
+    written = make_report(arguments.runs, arguments.gold, arguments.by, folder, arguments.command)
     for section in written.sections:
         print(f"{section.title}\n  {section.answer or section.reading}")
     print(f"{written.html}\n{written.json}")

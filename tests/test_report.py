@@ -50,6 +50,16 @@ def test_the_same_runs_make_the_same_files_and_leave_no_draft(tmp_path):
     assert "--gold near" in Run.open(tmp_path / "out").head()["command"]
 
 
+def test_without_a_folder_named_the_report_is_a_new_run(tmp_path, monkeypatch, capsys):
+    run = write(tmp_path / "run", [ratings(video, 1 + video % 5) for video in range(4)])
+    monkeypatch.chdir(tmp_path)
+    assert main(["report", run, "--gold", "human"]) == 0
+    assert main(["report", run, "--gold", "human"]) == 0  # and never over the one before
+    made = sorted((tmp_path / "runs").glob("report-*/report.html"))
+    assert len(made) == 2 and all(Run.open(one.parent).state() == "done" for one in made)
+    assert "report.html" in capsys.readouterr().out
+
+
 def test_what_judges_are_called_stays_text(report):
     page, _, _ = report
     assert "<img src=x" not in page and "&lt;img src=x" in page
