@@ -23,10 +23,11 @@ from analysis.calibration import (
 )
 from analysis.estimate import Estimate
 from analysis.matching import Coverage, Gold, Matched, gold_ratings, matched_judges, no_common_items
-from analysis.meta_evaluation import OTHER_SCALE, same_scale
+from analysis.meta_evaluation import OTHER_SCALE, scaled, scaled_test
 from analysis.pairs import gold_choices, pair_coverage, pair_rows
 from analysis.recalibration import MapKind, Recalibrated, recalibrate
 from analysis.records import Records, judge_columns
+from analysis.scales import same_scale
 from analysis.selective import Abstention, RiskCoverage, abstention, risk_coverage
 
 READINGS = ("rmse", "mae", "bias", "pearson", "spearman", "exact")
@@ -99,18 +100,21 @@ def calibrate(
 def _ratings(
     name: str, one: Matched, gold: Gold, records: Records, column: int, maps: Sequence[MapKind], risk: float | None
 ) -> RatingCalibration:
-    own_scale = same_scale(one, records, gold)
+    own_scale = same_scale(one.scores, records, column, gold)
     ece = rating_ece(one.scores, one.gold, one.clusters, one.coverage.left_out)
     if not own_scale:
         ece = ece._replace(value=None, low=None, high=None, reason=OTHER_SCALE)
     rows = confident_ratings(records, column, gold.by_item)
     fitted = {kind: recalibrate(kind, one.scores, one.gold, one.clusters, name) for kind in maps}
+    # A map's ratings are on the gold's scale, whatever the raw scores are on.
+    known = {kind: found._replace(raw=scaled(found.raw, own_scale), test=scaled_test(found.test, own_scale))
+             for kind, found in fitted.items() if found}  # fmt: skip
     return RatingCalibration(
         one.coverage,
         ece,
         _readings(one, rows) if own_scale and len(rows.rows) else {},
         _confidence(rows, risk, ratings=True) if own_scale else None,
-        {kind: found for kind, found in fitted.items() if found},
+        known,
     )
 
 

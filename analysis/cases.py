@@ -9,10 +9,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
+import numpy as np
+
 from analysis.matching import gold_ratings
 from analysis.pairs import gold_choices, pair_rows
 from analysis.rankings import gold_rankings, in_letters, joint_ranking
 from analysis.records import Records, Verdict, judge_columns, labels, read_runs
+from analysis.scales import same_scale
 from workbench.errors import InputError
 from workbench.schema import Item, Kind, content_id
 from workbench.store import read_lines
@@ -20,7 +23,7 @@ from workbench.store import read_lines
 Direction = Literal["any", "over", "under", "wrong choice", "flips", "no verdict"]
 DIRECTIONS: tuple[Direction, ...] = get_args(Direction)
 KIND_TAGS = ("instruction_kind", "dimension", "category", "task", "kind")  # tags that say what kind of item it is
-SCALE = (1.0, 5.0)  # ratings outside it and the gold's own are another scale, and have no error
+SCALE = (1.0, 5.0)  # judges with ratings outside it and the gold's own have no part in the spread
 
 
 class Stand(NamedTuple):
@@ -85,7 +88,8 @@ def response_words(folders: Iterable[str | Path]) -> dict[str, int]:
 
 def cases_of(records: Records, words: Mapping[str, int], gold: str = "human") -> list[Case]:
     """The cases of records at hand."""
-    ratings = gold_ratings(records, gold).by_item if gold else {}
+    rated = gold_ratings(records, gold) if gold else None
+    ratings = rated.by_item if rated else {}
     choices = gold_choices(records, gold) if gold else {}
     rankings = (
         {item: in_letters(joint_ranking(some)) for item, some in gold_rankings(records, gold).items()} if gold else {}
@@ -93,10 +97,11 @@ def cases_of(records: Records, words: Mapping[str, int], gold: str = "human") ->
     columns = (
         judge_columns(records, gold) if gold else dict(zip(labels(records), range(len(records.columns)), strict=True))
     )
-    low, high = min([SCALE[0], *ratings.values()]), max([SCALE[1], *ratings.values()])
+    ends = min([SCALE[0], *ratings.values()]), max([SCALE[1], *ratings.values()])
     stands: dict[str, list[Stand]] = defaultdict(list)
     for judge, column in columns.items():
-        for item, stand in _rated(records, judge, column, ratings, low, high):
+        own_scale = rated is not None and same_scale(_scores(records, column), records, column, rated)
+        for item, stand in _rated(records, judge, column, ratings if own_scale else {}, ends):
             stands[item].append(stand)
         for item, stand in _chosen(records, judge, column, choices):
             stands[item].append(stand)
@@ -110,17 +115,21 @@ def cases_of(records: Records, words: Mapping[str, int], gold: str = "human") ->
     ]  # fmt: skip
 
 
-def _rated(records: Records, judge: str, column: int, gold: Mapping[str, float], low: float, high: float):
+def _scores(records: Records, column: int) -> np.ndarray:
+    return np.array([one.score for one in records.of([column]) if one.score is not None], dtype=float)
+
+
+def _rated(records: Records, judge: str, column: int, gold: Mapping[str, float], ends: tuple[float, float]):
     by_item: dict[str, list[Verdict]] = defaultdict(list)
     for verdict in records.of([column]):
         if verdict.item in records.items and records.items[verdict.item].kind == "pointwise":
             by_item[verdict.item].append(verdict)
     scores = {item: [one.score for one in some if one.score is not None] for item, some in by_item.items()}
     every = [score for some in scores.values() for score in some]
-    comparable = bool(every) and low <= min(every) and max(every) <= high
+    comparable = bool(every) and ends[0] <= min(every) and max(every) <= ends[1]
     for item in by_item:
         said = sum(scores[item]) / len(scores[item]) if scores[item] else None
-        error = said - gold[item] if said is not None and item in gold and comparable else None
+        error = said - gold[item] if said is not None and item in gold else None
         yield item, Stand(judge, said, error, False, len(set(scores[item])) > 1, comparable)
 
 

@@ -9,11 +9,12 @@ import numpy as np
 from analysis.agreement import agreement
 from analysis.estimate import Estimate, mean_estimate, numbered
 from analysis.matching import Coverage, Matched, gold_ratings, no_common_items
-from analysis.meta_evaluation import OTHER_SCALE, SCALED, rated_judges, same_scale
+from analysis.meta_evaluation import rated_judges, scaled, scaled_test
 from analysis.paired import COMPARED, PairedTest, compare_means, compare_ratings, holm
 from analysis.pairs import gold_choices, pair_coverage, pair_rows
 from analysis.preference import right_or_wrong
 from analysis.records import Records, judge_columns
+from analysis.scales import same_scale
 from workbench.errors import InputError
 
 PAIR_FIGURE = "accuracy"
@@ -73,20 +74,14 @@ def _ratings(records: Records, columns: Mapping[str, int], gold_name: str, basel
     matched = {name: one for name, one in rated_judges(records, columns, gold).items() if one.coverage.scored}
     if len(matched) < 2:
         return None
-    scales = {name: same_scale(one, records, gold) for name, one in matched.items()}
+    scales = {name: same_scale(one.scores, records, columns[name], gold) for name, one in matched.items()}
     tests = []
     for first, second in _two_by_two(list(matched), baseline):
         rows = _joined([matched[first], matched[second]])
         test = compare_ratings(*rows.scores, rows.gold, rows.clusters, (first, second))
-        tests.append(test if scales[first] and scales[second] else _ranks_only(test))
+        tests.append(scaled_test(test, scales[first] and scales[second]))
     return Comparison(list(matched), {name: one.coverage for name, one in matched.items()},
                       _common(matched, scales), holm(tests))  # fmt: skip
-
-
-def _ranks_only(test: PairedTest) -> PairedTest:
-    empty = {name: Estimate(None, None, None, one.n, one.left_out, one.videos, OTHER_SCALE)
-             for name, one in test.differences.items() if name in SCALED}  # fmt: skip
-    return test._replace(differences={**test.differences, **empty}, p=None)
 
 
 class _Joined(NamedTuple):
@@ -117,9 +112,7 @@ def _common(matched: Mapping[str, Matched], scales: Mapping[str, bool]) -> dict[
     found = {}
     for name, scores in zip(matched, rows.scores, strict=True):
         figures = agreement(scores[there], rows.gold[there], rows.clusters[there], left_out)
-        kept = {figure: figures[figure] for figure in COMPARED}
-        found[name] = {n: e if scales[name] or n not in SCALED else e._replace(value=None, low=None, high=None, reason=OTHER_SCALE)
-                       for n, e in kept.items()}  # fmt: skip
+        found[name] = scaled({figure: figures[figure] for figure in COMPARED}, scales[name])
     return found
 
 

@@ -8,11 +8,13 @@ from analysis.annotators import against_the_others, krippendorff
 from analysis.arena import Standing, games_of, standings
 from analysis.estimate import Estimate
 from analysis.matching import Coverage, Gold, Matched, gold_ratings, matched_judges, no_common_items
+from analysis.paired import PairedTest
 from analysis.pairs import PairRow, gold_choices, pair_coverage, pair_rows
 from analysis.point_pairs import PointVersusPair, Superiority, point_versus_pair, superiority
 from analysis.preference import Dimensions, by_dimension, preference
 from analysis.rankings import ranking_figures
 from analysis.records import Records, Verdict, judge_columns
+from analysis.scales import same_scale
 from workbench.errors import InputError
 from workbench.schema import Choice
 
@@ -114,7 +116,7 @@ def _by_annotator(records: Records, columns: Mapping[str, int], gold: Gold) -> d
 
 
 def _ratings(one: Matched, beside: Mapping[str, Matched], gold: Gold, records: Records, column: int) -> Ratings:
-    own_scale = same_scale(one, records, gold)
+    own_scale = same_scale(one.scores, records, column, gold)
     return Ratings(
         one.coverage,
         _agreement(one, own_scale),
@@ -128,16 +130,6 @@ def _agreement(one: Matched, own_scale: bool) -> dict[str, Estimate]:
     return scaled(agreement(one.scores, one.gold, one.clusters, one.coverage.left_out), own_scale)
 
 
-def same_scale(one: Matched, records: Records, gold: Gold) -> bool:
-    """Whether the judge's scores lie on the scale that the gold ratings say they are on; True where they say none."""
-    scales = {tuple(column.settings["scale"]) for column in records.columns
-              if column.judge in gold.annotators and "scale" in column.settings}  # fmt: skip
-    if not scales or not len(one.scores):
-        return True
-    low, high = min(scale[0] for scale in scales), max(scale[-1] for scale in scales)
-    return low <= one.scores.min() and one.scores.max() <= high
-
-
 def scaled(figures: dict[str, Estimate], same: bool) -> dict[str, Estimate]:
     """The figures, those that compare numbers emptied where the two ratings are not on one scale."""
     if same:
@@ -145,6 +137,11 @@ def scaled(figures: dict[str, Estimate], same: bool) -> dict[str, Estimate]:
     empty = {name: Estimate(None, None, None, one.n, one.left_out, one.videos, OTHER_SCALE)
              for name, one in figures.items() if name in SCALED}  # fmt: skip
     return {**figures, **empty}
+
+
+def scaled_test(test: PairedTest, same: bool) -> PairedTest:
+    """A paired test, its differences and its p as `scaled` leaves them."""
+    return test if same else test._replace(differences=scaled(test.differences, same), p=None)
 
 
 def _preferences(

@@ -54,11 +54,15 @@ class Verdict(NamedTuple):
 
 
 class Records(NamedTuple):
-    """Everything that the runs hold: items by id, verdicts (the last line of a key), the judges they are of."""
+    """Everything that the runs hold: items by id, verdicts (the last line of a key), the judges they are of.
+
+    `scales` are lowest and highest rating by prompt, of the prompts that the runs keep.
+    """
 
     items: dict[str, ItemFacts]
     verdicts: list[Verdict]
     columns: list[Column]
+    scales: Mapping[str, tuple[float, float]] = {}
 
     def of(self, columns: Iterable[int]) -> list[Verdict]:
         """The verdicts of some columns."""
@@ -73,7 +77,15 @@ def read_runs(folders: Sequence[str | Path]) -> Records:
     """
     runs = [Run.open(folder) for folder in folders]
     items = {item.id: item_facts(item) for run in runs for item in _items(run)}
-    return records_of(items, (judgment for run in runs for judgment in _judgments(run)))
+    found = records_of(items, (judgment for run in runs for judgment in _judgments(run)))
+    return found._replace(scales={name: scale for run in runs for name, scale in _prompt_scales(run)})
+
+
+def _prompt_scales(run: Run) -> Iterator[tuple[str, tuple[float, float]]]:
+    for prompt in run.head()["prompts"]:
+        form = prompt.get("form", {})
+        if "low" in form and "high" in form:
+            yield prompt["id"], (float(form["low"]), float(form["high"]))
 
 
 def records_of(items: Mapping[str, ItemFacts], judgments: Iterable[Judgment]) -> Records:

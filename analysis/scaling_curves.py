@@ -3,8 +3,10 @@
 from typing import NamedTuple
 
 from analysis.matching import gold_ratings
+from analysis.meta_evaluation import scaled
 from analysis.pairs import gold_choices, pair_rows
 from analysis.records import Records, judge_columns
+from analysis.scales import same_scale
 from analysis.scaling import ScalePoint, rating_curve, rating_samples
 from analysis.scaling_pairs import pair_curve, votes_of
 from workbench.errors import InputError
@@ -41,8 +43,10 @@ def curves(records: Records, gold: str = "human", seed: int = 0, least: int = 1)
     for name, column in judge_columns(records, gold).items():
         samples = rating_samples(records, column, ratings)
         votes = votes_of(pair_rows(records, column, choices))
+        points = rating_curve(samples, seed) if samples and samples.scores.shape[1] >= least else []
+        own_scale = samples is None or same_scale(samples.scores, records, column, ratings)
         one = Scaling(
-            rating_curve(samples, seed) if samples and samples.scores.shape[1] >= least else [],
+            [point._replace(figures=scaled(point.figures, own_scale)) for point in points],
             pair_curve(votes, seed) if any(sum(map(len, vote.by_order)) >= least for vote in votes) else [],
         )
         if one.ratings or one.preferences:

@@ -144,9 +144,12 @@ def _got(value: Any) -> str:
 # -- gold judgments
 
 
-def scored(source: Source, item: Item, judge: str, score: float, **more: Any) -> Judgment:
-    """A gold rating. `more` may hold criteria, sample, and the ends of the scale as settings."""
-    return Judgment(item.id, judge, source.name, "scored", score=score, **more)
+def scored(
+    source: Source, item: Item, judge: str, score: float, scale: tuple[float, float] | None = None, **more: Any
+) -> Judgment:
+    """A gold rating. `scale` are the lowest and the highest one where they are known; `more` may hold criteria and sample."""
+    settings = {"scale": list(scale)} if scale else {}
+    return Judgment(item.id, judge, source.name, "scored", score=score, settings=settings, **more)
 
 
 def preferred(source: Source, item: Item, judge: str, choice: Choice, **more: Any) -> Judgment:

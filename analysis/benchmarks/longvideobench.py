@@ -40,7 +40,7 @@ def _entries(row: Row, source: Source, videos: Videos) -> Iterator[Entry]:
         told = {"option": str(place), "correct": "yes" if is_correct else "no"}
         item = Item(video, question, (option,), tags={**tags, **told})
         score = CORRECT if is_correct else DISTRACTOR
-        yield Entry(item, (scored(source, item, KEY, score, settings={"scale": [DISTRACTOR, CORRECT]}),))
+        yield Entry(item, (scored(source, item, KEY, score, (DISTRACTOR, CORRECT)),))
 
 
 def _options(values: Mapping[str, Any]) -> list[str]:

@@ -29,6 +29,7 @@ from workbench.schema import Item, Judgment, Video
 from workbench.tables import Rejected
 
 PEOPLE = "human:annotators"
+SCALE = (1, 5)
 
 
 def read(source: Source) -> Iterator[Entry | Rejected]:
@@ -54,7 +55,7 @@ def _tags(row: Row) -> dict[str, str]:
 def _score(source: Source, values: Mapping[str, Any], video: Video | None, tags: dict[str, str]) -> Entry:
     tags |= {"model_a": str(values["name"])} if values.get("name") else {}
     item = Item(video, text_in(values, "instruction"), (text_in(values, "answer"),), tags=tags)
-    return Entry(item, (scored(source, item, PEOPLE, number_in(values, "human", 1, 5)),))
+    return Entry(item, (scored(source, item, PEOPLE, number_in(values, "human", *SCALE), SCALE),))
 
 
 def _pair(source: Source, values: Mapping[str, Any], video: Video | None, tags: dict[str, str]) -> Entry:

@@ -75,4 +75,5 @@ def _entries(found: Captions, source: Source, row: Row, videos: Videos) -> Itera
         item = Item(video, INSTRUCTION, (caption,), found.references[0], tags=tags)
         before = found.captions[: slot - 1].count(caption)
         named = [(number, rating) for number, rating in enumerate(ratings, 1) if rating is not None]
-        yield Entry(item, tuple(scored(source, item, f"human:ann{n}", rating, sample=before) for n, rating in named))
+        given = (scored(source, item, f"human:ann{n}", rating, SCALE, sample=before) for n, rating in named)
+        yield Entry(item, tuple(given))

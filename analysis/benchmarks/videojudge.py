@@ -18,6 +18,7 @@ from workbench.rows import Row
 from workbench.schema import Item
 from workbench.tables import Rejected
 
+SCALE = (1, 5)
 SHARED = (
     Role("video", "name or path of the video", ("video", "video_path", "video_id", "video_name", "path"), False),
     Role("instruction", "what was asked", ("instruction", "question", "prompt", "query")),
@@ -46,7 +47,7 @@ def read(source: Source) -> Iterator[Entry | Rejected]:
 
 def _rated(source: Source, row: Row, values: Mapping[str, object], videos: Videos) -> Entry:
     item = _item(row, values, videos, text_in(values, "response"))
-    return Entry(item, (scored(source, item, "target", number_in(values, "rating", 1, 5)),))
+    return Entry(item, (scored(source, item, "target", number_in(values, "rating", *SCALE), SCALE),))
 
 
 def _compared(source: Source, row: Row, values: Mapping[str, object], videos: Videos) -> Entry:
