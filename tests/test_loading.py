@@ -222,13 +222,14 @@ def test_a_hub_snapshot_records_its_commit(qwen25_checkpoint, tmp_path, monkeypa
         return str(snapshot)
 
     monkeypatch.setattr("huggingface_hub.snapshot_download", download)
-    hub_id = PRESETS["qwen2.5-vl-3b"].model
+    hub_id = PRESETS["videojudge-7b-rubric"].model
     judge = load_local(hub_id, revision="v2")
     assert (judge.identity["model"], judge.identity["revision"]) == (hub_id, commit)
     assert judge.name == f"hf:{hub_id}" and asked["revision"] == "v2"
     assert not any(pattern in ("*", "*.bin", "*.py") for pattern in asked["allow_patterns"])
-    # A known id brings its preset's frames, however it was asked for.
+    # A known id brings its preset's frames and prompts, however it was asked for.
     assert judge.video_policy == preset_for(hub_id).video_policy and judge.video_policy.max_frames == 180
+    assert judge.declared.prompts == ("rubric",)
 
 
 def test_presets_are_safe():

@@ -5,18 +5,21 @@ import shlex
 from dataclasses import replace
 from pathlib import Path
 
+import gradio as gr
 import pytest
 
 from tests.clips import Clip
 from workbench.__main__ import parser
 from workbench.backends.judge_file import JudgeFile, write_judge_file
+from workbench.backends.presets import PRESETS
 from workbench.errors import InputError, VideoError
 from workbench.judge_options import assignment_of as command_assignment
 from workbench.judge_options import prompt_options as command_options
 from workbench.page import show
 from workbench.page.examples import Example, load_examples
 from workbench.page.form import JudgeForm, assignment_of, missing_inputs, missing_sentence, prompt_options
-from workbench.page.known_judge import about_judge, frames_help, known_judge, refusal
+from workbench.page.form_panel import form_panel, with_example, with_judge
+from workbench.page.known_judge import about_judge, fitting_mode, frames_help, known_judge, refusal
 from workbench.page.receipt import repeat_command
 from workbench.page.resident import ResidentJudge
 from workbench.page.stages import Finished, Stage, stages_of
@@ -243,6 +246,36 @@ def test_the_form_starts_from_the_judges_own_frames(tmp_path):
 def test_a_judge_says_what_it_can_do(tmp_path, fields, words):
     assert words in about_judge(folder_judge(tmp_path, **fields))
     assert words in about_judge(f"hf:some/base+{tmp_path}")  # an adapter's own file counts
+
+
+RUBRIC_JUDGE = "videojudge-7b-rubric"
+
+
+@pytest.mark.parametrize("spec", [RUBRIC_JUDGE, f"hf:{PRESETS[RUBRIC_JUDGE].model}"])
+def test_a_preset_is_asked_only_what_it_was_trained_for(spec):
+    assert "Made for: Rubric, then score." in about_judge(spec)
+    assert "it knows rubric" in refusal(replace(COMPLETE, judge=spec))
+    assert refusal(replace(COMPLETE, judge=spec, mode="rubric")) == ""
+
+
+@pytest.mark.parametrize(("fields", "wanted", "mode"), [
+    ({"prompts": ("rubric",)}, "pointwise", "rubric"), ({"prompts": ("rubric",)}, "pairwise", "rubric"),
+    ({"kinds": ("pairwise",)}, "pointwise", "pairwise"), ({"prompts": ("pairwise_reasoning",)}, "pairwise", "pairwise_reasoning"),
+    ({}, "ranking", "ranking"),
+])  # fmt: skip
+def test_the_form_takes_a_way_of_judging_that_the_judge_knows(tmp_path, fields, wanted, mode):
+    assert fitting_mode(folder_judge(tmp_path, **fields), wanted) == mode
+
+
+def test_the_page_of_a_rubric_judge_starts_with_a_rubric_and_so_do_its_examples(monkeypatch):
+    monkeypatch.setenv("WORKBENCH_JUDGE", RUBRIC_JUDGE)
+    monkeypatch.setattr("workbench.page.served_judge.has_gpu", lambda: True)
+    with gr.Blocks():
+        panel = form_panel()
+    assert (panel.judge.value, panel.mode.value) == (RUBRIC_JUDGE, "rubric")
+    modes = {with_example(panel, example, panel.judge.value)[panel.mode]["value"] for example in load_examples()}
+    assert modes == {"rubric"} and {example.mode for example in load_examples()} > {"rubric"}
+    assert with_judge(panel, RUBRIC_JUDGE, "pairwise")[panel.mode] == "rubric"
 
 
 def test_a_judge_file_that_cannot_be_read_is_said_at_once(tmp_path):

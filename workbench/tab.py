@@ -89,7 +89,9 @@ def wire_responses(form: FormPanel) -> None:
 
 
 def _wire_form(form: FormPanel, fit: gr.HTML, message: gr.HTML) -> None:
-    form.judge.change(partial(forms.with_judge, form), form.judge, [form.judge, form.frames], **QUIET)
+    form.judge.change(
+        partial(forms.with_judge, form), [form.judge, form.mode], [form.judge, form.frames, form.mode], **QUIET
+    )
     bounded = [form.mode, form.judge, form.frames, form.low, form.high, form.text_only, form.score_only]
     gr.on([field.change for field in bounded], lambda *values: (show.refusal_note(read_form(*values)), ""), form.inputs,
           [fit, message], trigger_mode="always_last", **QUIET)  # fmt: skip
@@ -112,13 +114,13 @@ def wire_video(form: FormPanel) -> None:
 
 
 def _wire_examples(form: FormPanel, pills: list[gr.Button]) -> None:
-    def any_other(instruction: str) -> dict:
+    def any_other(instruction: str, judge: str | None) -> dict:
         others = [example for example in load_examples() if example.instruction != instruction]
-        return forms.with_example(form, random.choice(others or load_examples()))
+        return forms.with_example(form, random.choice(others or load_examples()), judge)
 
     for pill, example in zip(pills, load_examples(), strict=False):
-        pill.click(partial(forms.with_example, form, example), None, filled_by_example(form), **QUIET)
-    pills[-1].click(any_other, form.instruction, filled_by_example(form), **QUIET)
+        pill.click(partial(forms.with_example, form, example), form.judge, filled_by_example(form), **QUIET)
+    pills[-1].click(any_other, [form.instruction, form.judge], filled_by_example(form), **QUIET)
 
 
 def filled_by_example(form: FormPanel) -> list:
@@ -195,7 +197,7 @@ def _wire_verdict(judging: Judging) -> None:
     judge_after(gr.on([start.click, form.instruction.submit, *(one.submit for one in form.responses)], **begin))
     for example in load_examples()[:1]:
         fill = result.try_example.click(
-            partial(forms.with_example, form, example), None, filled_by_example(form), **QUIET
+            partial(forms.with_example, form, example), form.judge, filled_by_example(form), **QUIET
         )
         judge_after(fill.then(**begin))
     stop.click(judging.request_stop, None, stop, **QUIET)

@@ -29,11 +29,12 @@ class Wish(NamedTuple):
     objects: int
     kind: QuestionKind
     ratings: tuple[int, ...]
+    mode: str = "pointwise"  # of more than two
 
 
 WISHES = (
     Wish("caption", "Describe the video: one answer for each rating", 1, "caption", (5, 4, 3, 2, 1)),
-    Wish("turn", "What happens first, and then?", 1, "order", (5, 3, 1)),
+    Wish("turn", "What happens first, and then? With a rubric", 1, "order", (5, 3, 1), "rubric"),
     Wish("when", "When does it happen?", 1, "when", (4, 5, 2)),
     Wish("pair", "Which answer is better?", 1, "motion", (2, 4)),
     Wish("three", "Three objects, a close pair", 3, "comparison", (5, 3)),
@@ -53,7 +54,7 @@ def write_examples(out: Path) -> None:
         records.append(
             {
                 "title": wish.title,
-                "mode": "pairwise" if len(wish.ratings) == 2 else "pointwise",
+                "mode": "pairwise" if len(wish.ratings) == 2 else wish.mode,
                 "video": f"{wish.name}.mp4",
                 "instruction": question.instruction,
                 "responses": [response.text for response in responses],

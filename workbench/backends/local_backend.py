@@ -54,8 +54,10 @@ class LocalBackend:
         batch_size: int,
     ):
         self.name, self.identity, self.report = name, identity, report
-        self.declared, self.warning = judge_file.declared, judge_file.warning
         preset = preset_for(hub_id) if hub_id else None
+        as_published = preset is not None and judge_file == JudgeFile() and "adapter" not in identity
+        self.declared = preset.declared if preset and as_published else judge_file.declared
+        self.warning = judge_file.warning
         takes_video = hasattr(processor, "video_processor")
         self.view: View = "video" if takes_video else "description"
         self.sampling = judge_file.sampling or (preset.sampling if preset else Sampling())

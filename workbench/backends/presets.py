@@ -8,6 +8,7 @@ some 11,500 tokens for the longest video; raise `max_pixels` in the video policy
 from dataclasses import dataclass
 from typing import Any
 
+from workbench.backends.base import Declared
 from workbench.schema import DEFAULT_FRAMES, Sampling, VideoPolicy, View
 
 
@@ -23,6 +24,11 @@ class Preset:
     view: View = "video"
     sampling: Sampling = Sampling(temperature=0.0, max_new_tokens=1024)
     note: str = ""
+
+    @property
+    def declared(self) -> Declared:
+        """What a judge.json would say in the published checkpoint, which has none."""
+        return Declared(prompts=self.prompts)
 
 
 # 1 frame a second, at most 180: the paper's inference settings, which its untuned baselines share.

@@ -7,7 +7,7 @@ import gradio as gr
 from workbench.page.examples import Example, shipped_path
 from workbench.page.fast_mode import fast_mode_help
 from workbench.page.form import MODES, MOST_FRAMES, MOST_RESPONSES, JudgeForm
-from workbench.page.known_judge import about_judge, frames_help, known_judge
+from workbench.page.known_judge import about_judge, fitting_mode, frames_help, known_judge
 from workbench.page.served_judge import offered_judges, served_judge
 from workbench.page.verdict_card import letter_of
 
@@ -73,14 +73,15 @@ def form_panel(prefix: str = "vj") -> FormPanel:
         elem_id=f"{prefix}-instruction",
     )
     responses, rows, removes, add = _responses(prefix)
+    first = served_judge().spec
+    start = fitting_mode(first)
     mode = gr.Radio(
         [(mode.label, name) for name, mode in MODES.items()],
-        value="pointwise",
+        value=start,
         label="How to judge",
-        info=MODES["pointwise"].help,
+        info=MODES[start].help,
         elem_id=f"{prefix}-mode",
     )
-    first = served_judge().spec
     judge = gr.Dropdown(
         offered_judges(),
         value=first,
@@ -189,11 +190,11 @@ def _fast_mode(prefix: str, judge: gr.Dropdown, first: str) -> gr.Checkbox:
 # -- changes of the form
 
 
-def with_judge(panel: FormPanel, spec: str | None) -> dict:
-    """Tell what the chosen judge can do, and start from its own number of frames."""
+def with_judge(panel: FormPanel, spec: str | None, mode: str = "pointwise") -> dict:
+    """Tell what the chosen judge can do, and start from its own number of frames and a way of judging that it knows."""
     spec = spec or ""
     frames = gr.update(value=known_judge(spec).frames, info=frames_help(spec))
-    return {panel.judge: gr.update(info=about_judge(spec)), panel.frames: frames}
+    return {panel.judge: gr.update(info=about_judge(spec)), panel.frames: frames, panel.mode: fitting_mode(spec, mode)}
 
 
 def with_response_rows(panel: FormPanel, count: int) -> dict:
@@ -219,12 +220,12 @@ def with_mode(panel: FormPanel, mode: str, count: int) -> dict:
     return {panel.mode: gr.update(info=MODES[mode].help)} | with_response_rows(panel, max(count, MODES[mode].least))
 
 
-def with_example(panel: FormPanel, example: Example) -> dict:
-    """Fill in an example and the way it is meant to be judged."""
-    count = len(example.responses)
+def with_example(panel: FormPanel, example: Example, judge: str | None = None) -> dict:
+    """Fill in an example and the way it is meant to be judged, or the nearest that the judge was made for."""
+    mode, count = fitting_mode(judge or "", example.mode), len(example.responses)
     texts = [*example.responses, *[""] * (MOST_RESPONSES - count)]
     filled = {panel.instruction: example.instruction, panel.reference: "", panel.description: ""}
-    filled |= {panel.mode: gr.update(value=example.mode, info=MODES[example.mode].help), panel.video: example.video}
+    filled |= {panel.mode: gr.update(value=mode, info=MODES[mode].help), panel.video: example.video}
     filled |= with_player(panel, example.video, "") | dict(zip(panel.responses, texts, strict=True))
     return filled | with_response_rows(panel, count)
 

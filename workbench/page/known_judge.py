@@ -7,7 +7,7 @@ from typing import NamedTuple
 from workbench.backends import EMBEDDED, check_allowed, list_backends, scores_only, split_adapter
 from workbench.backends.base import Declared
 from workbench.backends.judge_file import JudgeFile, read_judge_file
-from workbench.backends.presets import PRESETS, Preset
+from workbench.backends.presets import PRESETS, Preset, preset_for
 from workbench.batch import policy_for
 from workbench.errors import BackendError, InputError
 from workbench.judge import check_declared, check_scores_only
@@ -41,8 +41,8 @@ def known_judge(spec: str) -> KnownJudge:
         check_allowed(spec)  # before anything of this machine's disk is looked at
     except InputError as error:
         return KnownJudge(problem=str(error))
-    if spec in PRESETS:
-        return KnownJudge(policy=PRESETS[spec].video_policy, preset=PRESETS[spec])
+    if preset := PRESETS.get(spec) or preset_for(spec.removeprefix("hf:")):
+        return KnownJudge(preset.declared, preset.video_policy, preset)
     if spec.startswith("scripted:"):
         return KnownJudge(policy=VideoPolicy(frames=DEFAULT_FRAMES))
     try:
@@ -96,6 +96,15 @@ def _abilities(declared: Declared) -> list[str]:
 def _made_for(declared: Declared, mode: str) -> bool:
     kind = load_prompt(mode).kind
     return (not declared.kinds or kind in declared.kinds) and (not declared.prompts or mode in declared.prompts)
+
+
+def fitting_mode(spec: str, wanted: str = "pointwise") -> str:
+    """The way of judging that is wanted, or, of those that the judge was made for, one of its kind, else the first."""
+    declared, kind = known_judge(spec).declared, load_prompt(wanted).kind
+    able = [name for name in MODES if _made_for(declared, name)]
+    if wanted in able or not able:
+        return wanted
+    return next((name for name in able if load_prompt(name).kind == kind), able[0])
 
 
 def _where(preset: Preset | None) -> str:
