@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from scipy.special import expit
 
 from analysis.estimate import (
     Estimate,
@@ -16,7 +17,9 @@ from analysis.pairs import PairRow
 from workbench.schema import Choice
 
 INITIAL, SCALE, K = 1000.0, 400.0, 4.0  # of Elo; Bradley-Terry strengths are shown on the same scale
-ITERATIONS = 2_000
+ITERATIONS = 200  # of Newton steps, a few more than ten in practice
+SETTLED = 1e-9  # a step in natural logarithms that changes nothing
+CHECKED = {"tolerance": 1e-9, "limit": 100_000}  # of evalica; its own limit stops short of the strengths of long chains
 SHARE = {"A": 1.0, "tie": 0.5, "B": 0.0}  # of a win, for who was named first
 ELO_DRAWS = 200  # each plays all games again, in an order of its own
 UNCONNECTED = "some group of competitors never lost to the others: no finite strength"
@@ -83,7 +86,7 @@ def _bradley_terry(games: Sequence[Game], names: list[str], clusters: np.ndarray
     if not _determined(rows.sum(0).reshape(1, size, size))[0]:
         return np.full(size, np.nan), draws
     first, second, outcomes, _ = zip(*games, strict=True)
-    found = evalica.bradley_terry(first, second, [_winner(outcome) for outcome in outcomes])
+    found = evalica.bradley_terry(first, second, [_winner(outcome) for outcome in outcomes], **CHECKED)
     logs = np.log10(np.array([found.scores[name] for name in names]))
     return INITIAL + SCALE * (logs - logs.mean()), draws
 
@@ -101,22 +104,34 @@ def _won(games: Sequence[Game], names: list[str], clusters: np.ndarray) -> np.nd
 def strengths(won: np.ndarray) -> np.ndarray:
     """Bradley-Terry ratings [draws, names] of wins [draws, names, names]: 1000 + 400 log10, the mean being 1000.
 
-    The fixed point that evalica iterates to (Newman 2023), for all draws at once; NaN where there is none (Ford 1957).
+    Those of the greatest likelihood; NaN where there are none (Ford 1957). Newton steps for all draws at once, each
+    shortened as it is long, so that they converge whoever played whom (Sun and Tran-Dinh 2019).
     """
     determined = _determined(won)
     some = won[determined]
-    power = np.ones(some.shape[:2])
-    for _ in range(ITERATIONS):
-        together = power[:, :, None] + power[:, None, :]
-        new = (some * (power[:, None, :] / together)).sum(2) / (some.transpose(0, 2, 1) / together).sum(2)
-        new /= np.exp(np.log(new).mean(1, keepdims=True))
-        done = not new.size or np.abs(np.log(new / power)).max() < 1e-7
-        power = new
-        if done:
+    logs = np.zeros(some.shape[:2])
+    for _ in range(ITERATIONS if logs.size else 0):
+        step = _newton_step(logs, some)
+        far = np.ptp(step, axis=1, keepdims=True)
+        logs += step * np.log1p(far) / np.maximum(far, SETTLED)
+        if far.max() < SETTLED:
             break
     found = np.full(won.shape[:2], np.nan)
-    found[determined] = INITIAL + SCALE * np.log10(power)
+    found[determined] = INITIAL + SCALE * logs / np.log(10)
     return found
+
+
+def _newton_step(logs: np.ndarray, won: np.ndarray) -> np.ndarray:
+    """The step [draws, names] of log strengths towards the greatest likelihood; its mean is 0."""
+    names = np.arange(logs.shape[1])
+    games = won + won.transpose(0, 2, 1)
+    chance = expit(logs[:, :, None] - logs[:, None, :])
+    missing = won.sum(2) - (games * chance).sum(2)
+    unsure = games * chance * (1 - chance)
+    curve = -unsure
+    curve[:, names, names] += unsure.sum(2)
+    curve += unsure.mean((1, 2), keepdims=True)  # all strengths may move together: this keeps their mean
+    return np.linalg.solve(curve, missing[:, :, None])[:, :, 0]
 
 
 def _determined(won: np.ndarray) -> np.ndarray:
