@@ -19,6 +19,7 @@ from workbench.page.show import error_note, note
 from workbench.page.upload import UPLOAD_LIMITS, copy_to_show
 from workbench.page.verbatim import COPY_SCRIPT, verbatim_command
 from workbench.page.verdict_card import letter_of
+from workbench.permissions import may_see_video
 from workbench.schema import DEFAULT_FRAMES, Item, VideoPolicy
 from workbench.video import sample_frames
 
@@ -147,7 +148,8 @@ def wire_explorer(panel: Explorer, chosen: gr.Dropdown, gold: gr.Dropdown, runs:
             texts = read_case(with_labels(runs, folders), place.case.item)
         except WorkbenchError as error:
             return {**emptied(panel), panel.count: error_note(error)}
-        return opened(panel, place, texts, blind and place.case.item not in mine, who, whose or "", len(mine))
+        hidden = blind and place.case.item not in mine
+        return opened(panel, place, texts, hidden, who, whose or "", len(mine), runs)
 
     def fill(names, whose) -> dict:
         try:
@@ -233,10 +235,12 @@ def emptied(panel: Explorer) -> dict:
     }
 
 
-def opened(panel: Explorer, place: Place, texts: CaseTexts, hidden: bool, who: str, gold: str, labelled: int) -> dict:
+def opened(
+    panel: Explorer, place: Place, texts: CaseTexts, hidden: bool, who: str, gold: str, labelled: int, runs: Path
+) -> dict:
     """One case: hidden behind the reader's own label, or with everything said of it."""
     item, pair, many = texts.item, len(texts.item.responses) == 2, len(texts.item.responses) > 2
-    playable, told = video_of(item)
+    playable, told = video_of(item, runs)
     mine = f" · {labelled} labelled by you" if labelled else ""
     order = shown_order(item, who) if hidden else tuple(range(len(item.responses)))
     names = PLACES if hidden else ("A", "B")
@@ -263,10 +267,13 @@ def _places(order: Sequence[int]) -> list[tuple[str, int]]:
     return [(letter_of(shown), place) for shown, place in enumerate(order)]
 
 
-def video_of(item: Item) -> tuple[str | None, str]:
-    """A copy of the item's video that the page may play, and a sentence about it."""
+def video_of(item: Item, runs: Path) -> tuple[str | None, str]:
+    """A copy of the item's video that the page may play, and a sentence about it. A record may name any file: where
+    several people use the page, only who may have that file is shown it, or its frames."""
     if item.video is None or not item.video.path:
         return None, '<p class="vj-sub">This item comes without a video file.</p>'
+    if not may_see_video(item.video.path, runs):
+        return None, '<p class="vj-sub">This item names a video that is none of your uploads, so it is not shown.</p>'
     try:
         upload = copy_to_show(item.video.path, item.video.sha256)
     except VideoError as error:

@@ -20,6 +20,7 @@ from bootstrap.chats import make_seed
 from bootstrap.near_duplicates import PERMUTATIONS, THRESHOLD, near_duplicates
 from bootstrap.sources import Dropped, Exchange, read_source
 from workbench.errors import InputError
+from workbench.permissions import may_read_video
 from workbench.schema import Item, content_id
 from workbench.tables import VideoFinder
 from workbench.video import VideoLimits
@@ -89,13 +90,19 @@ def write_seeds(out: Path, seed_set: SeedSet, settings: dict[str, Any]) -> dict[
 def read_seeds(path: Path) -> SeedSet:
     """The seeds of an items.jsonl file, or of the folder it is in; any workbench Items with gold responses will do.
 
-    The videos' content is taken as the Items tell it, and not looked at. Raises InputError where there is none.
+    The videos' content is taken as the Items tell it, and not looked at. Raises InputError where there is none, and in a
+    job of somebody's where one is not theirs.
     """
     file = path / "items.jsonl" if path.is_dir() else path
     rows = list(read_source(f"items={file}"))
     dropped = [row for row in rows if isinstance(row, Dropped)]
     seeds = [_seed(row) for row in rows if isinstance(row, Exchange)]
     seeds = [_at(seed, file.parent) for seed in seeds]
+    for seed in seeds:
+        if seed.video and seed.video.path and not may_read_video(seed.video.path):
+            raise InputError(
+                f"{file}: got a video that is no upload or run of your own; this page reads no other files."
+            )
     if not seeds:
         raise InputError(f"{file}: none of its {len(rows)} rows holds a video and a gold response; make seeds first.")
     return SeedSet(seeds, dropped, Counter(items=len(rows)))

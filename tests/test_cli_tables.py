@@ -87,6 +87,16 @@ def test_a_table_without_videos_needs_a_word(work, capsys):
     assert run(capsys, "judge", "--items=t.csv", *JUDGE, "--no-video")[0] == 0
 
 
+def test_a_column_may_be_left_alone(work, capsys):
+    table("t.csv", [("a.mp4", "q", "r")])
+    code, _, err = run(capsys, "judge", "--items=t.csv", *JUDGE, "--no-video", "--column=video=", "--out=r")
+    assert code == 0 and "columns: instruction=question, response=answer" in err
+    (item,) = Run.open("r").items().values()
+    assert item.video is None and item.tags["video"] == "a.mp4"  # its text is kept, and nothing opened
+    code, _, err = run(capsys, "judge", "--items=t.csv", *JUDGE, "--column=video")
+    assert code == 2 and "ROLE= for none" in err
+
+
 def test_videos_folder_and_equal_rows(work, capsys):
     Path("t").mkdir()
     table("t/t.csv", [("a.mp4", "q", "r")] * 3 + [("a.mp4", "q", "s")])

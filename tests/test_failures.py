@@ -9,11 +9,14 @@ from analysis.case_texts import CaseTexts, read_case
 from analysis.cases import EVERYTHING, Filters, check_filters, kinds, passes, passing, read_cases
 from analysis.failures import export_queue, label_of
 from analysis.labelling import keep_label, labelled_by, make_label, shown_order
+from analysis.tab_failures import video_of
 from tests.clips import Clip
 from training.recipes import DataOptions
 from training.sources import LeftOut, read_folders
 from workbench.errors import InputError, StoreError
+from workbench.owners import ask_for_owners
 from workbench.schema import Item, Judgment, Video
+from workbench.serving.files import MARKS, FileOwners
 from workbench.store import Run
 from workbench.video import probe
 
@@ -233,6 +236,19 @@ def test_the_queue_is_data_that_training_reads(run, tmp_path, capsys):
 def test_what_cannot_be_exported_is_said(run, tmp_path):
     with pytest.raises(InputError, match="no case passes"):
         export_queue([run[0]], [], tmp_path / "queue")
+
+
+def test_the_page_shows_a_video_to_who_may_have_it_alone(clip, tmp_path):
+    item = Item(clip, "What?", ("a",))
+    assert video_of(item, tmp_path)[0]  # one user has all
+    ask_for_owners(lambda: "anna")
+    try:
+        assert video_of(item, tmp_path) == (None, video_of(item, tmp_path)[1])
+        assert "none of your uploads" in video_of(item, tmp_path)[1]
+        FileOwners(Path(clip.path).parent, (), tmp_path / MARKS).give("anna", clip.path)
+        assert video_of(item, tmp_path)[0]
+    finally:
+        ask_for_owners(lambda: None)
 
 
 def test_a_label_is_given_on_the_command_line_too(run, tmp_path):

@@ -8,20 +8,25 @@ from types import SimpleNamespace
 
 import pytest
 
+from bootstrap.seeds import read_seeds
 from tests.test_jobs import RUN, wait_for
 from workbench import jobs, runs_tab
 from workbench.__main__ import main
 from workbench.errors import InputError
-from workbench.job_record import change_record
+from workbench.job_record import FOLDER_VARIABLE, change_record
 from workbench.jobs import start
 from workbench.owners import ask_for_owners
 from workbench.page.run_rows import EMPTY, run_detail, runs_list
 from workbench.page.table_panel import read_table_form
+from workbench.permissions import EXAMPLES
 from workbench.run_folders import resume_job
 from workbench.run_list import named_run, visible_runs
 from workbench.run_progress import what_resume_does
+from workbench.schema import Item, Video
+from workbench.serving.files import MARKS, FileOwners
 from workbench.store import Run
 from workbench.table_form import TableForm, shown_command, start_table
+from workbench.tables import open_table
 
 SCRIPT = "rules:\n  - where: {instruction: bad}\n    fail: out of memory\n  - reply: <thinking>ok</thinking><score>4</score>\n"
 
@@ -154,6 +159,41 @@ def test_an_upload_is_kept_in_its_run(runs, tmp_path):
         start_table(form, runs)
     upload.unlink()
     assert wait_for(job.folder, "done").folder.name == "mine" and len(Run.open(job.folder).judgments()) == 1
+
+
+def test_on_a_page_of_several_people_a_table_opens_no_file_of_the_machine(runs, tmp_path, monkeypatch):
+    form, secret = table(tmp_path, "a"), tmp_path / "secret.mp4"
+    monkeypatch.setenv("WORKBENCH_JUDGES", form.judge)
+    secret.write_bytes(b"somebody's video")
+    upload = tmp_path / "answers.csv"
+    upload.write_text(f"video,instruction,response\n{secret},What moves?,it moves\n")
+    ask_for_owners(lambda: "anna")
+    job = start_table(TableForm(upload=str(upload), judge=form.judge, text_only=True, name="hers"), runs)
+    ask_for_owners(lambda: None)
+    wait_for(job.folder, "done")
+    (item,) = Run.open(job.folder).items().values()
+    assert item.video is None and "--column=video=" in job.command
+    # another command of theirs that reads the table which the run has kept
+    monkeypatch.setenv(FOLDER_VARIABLE, str(job.folder.resolve()))
+    rows = {name: next(open_table(place).rows) for name, place in
+            {"theirs": job.folder / "table-answers.csv", "example": _naming(tmp_path, EXAMPLES / "turn.mp4")}.items()}  # fmt: skip
+    assert "expected an upload or a run of your own" in rows["theirs"].reason
+    assert rows["example"].video.path.endswith("turn.mp4")
+    (tmp_path / "items.jsonl").write_text(json.dumps(
+        Item(Video("0" * 64, str(secret)), "q", ("a",), tags={"rating": "5"}).to_dict()) + "\n")  # fmt: skip
+    with pytest.raises(InputError, match="no upload or run of your own"):
+        read_seeds(tmp_path)
+    FileOwners(tmp_path, (), runs / MARKS).give("anna", str(secret))
+    assert len(read_seeds(tmp_path).seeds) == 1
+    assert next(open_table(upload).rows).video.path == str(secret)
+    monkeypatch.delenv(FOLDER_VARIABLE)
+    assert next(open_table(upload).rows).video.path == str(secret)
+
+
+def _naming(tmp_path, video):
+    path = tmp_path / "naming.csv"
+    path.write_text(f"video,instruction,response\n{video},What moves?,it moves\n")
+    return path
 
 
 @pytest.mark.parametrize(

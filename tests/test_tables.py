@@ -75,6 +75,13 @@ def test_given_columns_come_first_and_are_used_once():
     assert chosen.responses == ("y", "x")
 
 
+def test_a_role_that_is_given_no_column_is_played_by_none():
+    chosen = choose_columns(["video", "q", "answer", "gold"], {"video": [], "reference": [], "description": []})
+    assert str(chosen) == "instruction=q, response=answer"
+    with pytest.raises(InputError, match="No column for the response"):
+        choose_columns(["q", "answer"], {"response": []})
+
+
 @pytest.mark.parametrize("given, said", [
     ({"answer": ["a"]}, "role 'answer', expected one of responses, response, video"),
     ({"response": ["zzz"]}, "response=zzz, but the table's columns are q, a"),

@@ -81,7 +81,7 @@ def _table_options(group: Any) -> None:
     group.add_argument("--items", metavar="FILE", help="a .csv, .tsv, .jsonl, .json or .parquet file, or a run folder")
     group.add_argument("--column", action="append", metavar="ROLE=COLUMN",
                        help="which column is the video, instruction, response (repeat it for several), "
-                       "responses (a list), reference, description")  # fmt: skip
+                       "responses (a list), reference, description; ROLE= for none of them")  # fmt: skip
     group.add_argument("--videos", metavar="FOLDER", help="where relative paths start (default: the table's folder)")
     group.add_argument(
         "--encoding", metavar="NAME", help="of a text file (default: by its byte-order mark, else utf-8)"

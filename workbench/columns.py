@@ -48,6 +48,7 @@ def choose_columns(
 ) -> Columns:
     """Which column plays which role: those given, the others by their usual names, in any case, with any separator.
 
+    A role that is given no names is played by none of the columns, whatever they are called.
     `instruction` is the text for every row where no column holds one. A table may lack videos: some judges only read.
     Raises InputError for a role or column that does not exist, and when no column holds responses or instructions.
     """
@@ -96,7 +97,7 @@ def _plain_name(name: str) -> str:
 def _one_column(role: str, free: dict[str, str], given: Mapping[str, Sequence[str]]) -> str | None:
     """The column given for a role, or the free one with the best of its usual names, which is free no longer."""
     if role in given:
-        return given[role][0]
+        return given[role][0] if given[role] else None
     return next((free.pop(name) for name in SYNONYMS[role] if name in free), None)
 
 

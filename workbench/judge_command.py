@@ -110,10 +110,12 @@ def _typed_items(args: Namespace, prompt: Prompt) -> list[Item]:
 def _open_table(args: Namespace) -> Table:
     columns: dict[str, list[str]] = {}
     for text in args.column or ():
-        role, _, name = text.partition("=")
-        if not name:
-            raise InputError(f"--column: got {text!r}, expected ROLE=COLUMN, such as instruction=question.")
-        columns.setdefault(role.strip(), []).append(name.strip())
+        role, named, name = text.partition("=")
+        if not named:
+            raise InputError(
+                f"--column: got {text!r}, expected ROLE=COLUMN, such as instruction=question; ROLE= for none of the columns."
+            )
+        columns.setdefault(role.strip(), []).extend(filter(None, [name.strip()]))
     table = open_table(args.items, columns=columns, videos=args.videos, encoding=args.encoding,
                        instruction=args.instruction, no_video=args.no_video)  # fmt: skip
     _say(f"columns: {plain(str(table.columns))}")

@@ -8,9 +8,12 @@ import os
 from pathlib import Path
 
 from workbench.errors import InputError
+from workbench.job_record import FOLDER_VARIABLE
 from workbench.owners import folder_owner, reader
+from workbench.serving.files import was_given
 
 DEMO_JOBS = 4  # detached jobs at work at once, one of each person
+EXAMPLES = Path(__file__).parent / "examples"  # for everybody
 FAMILIES = ("hf:", "reward:", "scripted:", "metric:", "server:")
 
 
@@ -75,7 +78,33 @@ def _is_theirs(text: str) -> bool:
         real = Path(os.path.realpath(os.path.expanduser(text.strip())))
     except (OSError, ValueError):
         return False
-    return owner is not None and any(folder_owner(folder) == owner for folder in (real, *real.parents))
+    return owner is not None and _in_their_runs(real, owner)
+
+
+def _in_their_runs(real: Path, owner: str) -> bool:
+    return any(folder_owner(folder) == owner for folder in (real, *real.parents))
+
+
+def may_see_video(path: str | Path, runs: Path) -> bool:
+    """Whether who is asking may be shown a video that a record of theirs names: an example, in a run of theirs, or uploaded
+    by them to the page whose runs are there. The one user of a page may see all."""
+    return _may_see(path, reader(), runs)
+
+
+def may_read_video(path: str | Path) -> bool:
+    """The same for a command: in a job of somebody's, what they may be shown; else all."""
+    folder = os.environ.get(FOLDER_VARIABLE)
+    return not folder or _may_see(path, folder_owner(Path(folder)), Path(folder).parent)
+
+
+def _may_see(path: str | Path, owner: str | None, runs: Path) -> bool:
+    real = Path(os.path.realpath(path))
+    return (
+        owner is None
+        or real.is_relative_to(EXAMPLES.resolve())
+        or was_given(owner, real, runs)
+        or _in_their_runs(real, owner)
+    )
 
 
 def check_training() -> None:

@@ -42,6 +42,7 @@ def table_command(form: TableForm, items: str, folder: Path) -> list[str]:
     words = [*COMMAND, f"--items={items}", f"--judge={form.judge.strip()}", f"--mode={form.mode}", f"--out={folder}"]
     words += [f"--videos={Path(videos).expanduser().resolve()}"] if videos and not form.text_only else []
     words += ["--no-video"] if form.text_only else []
+    words += ["--column=video="] if reader() is not None else []  # or the run would open what its cells name
     words += [f"--limit={form.limit}"] if form.limit else []
     return words + ([f"--canaries={form.canaries}"] if form.canaries else [])
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from workbench.columns import Columns, choose_columns
 from workbench.errors import InputError, WorkbenchError
+from workbench.permissions import may_read_video
 from workbench.rows import Row, read_rows
 from workbench.schema import Item, Video
 from workbench.video import VideoLimits, sha256_of
@@ -207,6 +208,10 @@ class VideoFinder:
         if "://" in text:
             raise InputError(f"video: got the address {text!r:.200}, expected a local file; download it first.")
         path = Path(os.path.abspath(self.folder / text.strip()))
+        if not may_read_video(path):  # whether it is there is not told
+            raise InputError(
+                f"video: got {text!r:.200}, expected an upload or a run of your own; this page reads no other files."
+            )
         try:
             known = path.is_dir() or path.is_file()
             exists = path.exists()

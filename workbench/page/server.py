@@ -18,12 +18,11 @@ from workbench.errors import InputError
 from workbench.owners import NOBODY, ask_for_owners, current_owner
 from workbench.page.upload import UPLOAD_LIMITS
 from workbench.permissions import is_demo
-from workbench.serving.files import FileOwners
+from workbench.serving.files import MARKS, FileOwners
 from workbench.serving.gate import Gate, Site
 from workbench.serving.lifetime import delete_by_and_by, keep_days
 
 Users = Literal["one", "many"]
-MARKS = ".uploads"  # under the folder of runs: who may have which file
 WAITING = {"private": (64, 12), "demo": (24, 3)}  # requests that wait: in all, of one person
 THEIRS = ('<p class="vj-sub vj-theirs">{who} What you judge here is kept for this browser alone: clearing its cookies loses '
           "your runs for good.</p>")  # fmt: skip

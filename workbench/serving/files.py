@@ -14,6 +14,9 @@ from workbench.errors import InputError
 NOT_ALLOWED = "This file is not there, or not yours. Ownership is kept in this browser: clearing its cookies loses it."
 
 
+MARKS = ".uploads"  # under the folder of runs: who may have which file
+
+
 class FileOwners:
     """Who may have which file. `uploads` is the upload folder, `served` are folders that everybody may read."""
 
@@ -53,6 +56,11 @@ class FileOwners:
     def mark_name(real: Path) -> str:
         """The name of a file's marks."""
         return hashlib.sha256(os.fsencode(real)).hexdigest()[:40]
+
+
+def was_given(owner: str, real: Path, runs: Path) -> bool:
+    """Whether a file, links followed, was handed to an owner of the page that keeps its runs in that folder."""
+    return (runs / MARKS / owner / FileOwners.mark_name(real)).exists()
 
 
 def _regular(path: str) -> Path:
