@@ -116,6 +116,7 @@ def start_training(form: TrainForm, runs: Path) -> Job:
     if sentence := missing_sentence(form):
         raise InputError(sentence)
     _check_numbers(form)
+    _check_steps(form)
     if form.base.strip():
         check_judge(f"hf:{form.base.strip()}", ())  # a Hub id, or a checkpoint of a run of theirs
     for folder in form.folders:
@@ -124,6 +125,18 @@ def start_training(form: TrainForm, runs: Path) -> Job:
             raise InputError(f"data: {folder!r} is not there; give the folder of a dataset, a run or a world.")
     out = free_folder(form.name, runs, "training")
     return jobs.start(train_command(form, out.resolve())[1:], out)
+
+
+def _check_steps(form: TrainForm) -> None:
+    """Raises InputError for a word that is no STAGE=N: each becomes a word of a command, where --out would be one too."""
+    stages = PRESETS[form.preset].stages if form.preset in PRESETS else {}
+    for word in form.steps.split() if stages else ():
+        stage, _, count = word.partition("=")
+        if stage not in stages or not (count.isascii() and count.isdigit()):
+            known = ", ".join(stages)
+            raise InputError(
+                f"steps: got {word!r:.60}, expected STAGE=N with a whole number, such as judge=100; stages are {known}."
+            )
 
 
 def _check_numbers(form: TrainForm) -> None:
