@@ -1,4 +1,4 @@
-"""Who wins against whom, as tables: Bradley-Terry and Elo ratings with intervals that draw videos (evalica computes both)."""
+"""Who wins against whom, as tables: Bradley-Terry and Elo ratings with intervals that draw videos."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -21,7 +21,7 @@ ITERATIONS = 200  # of Newton steps, a few more than ten in practice
 SETTLED = 1e-9  # a step in natural logarithms that changes nothing
 CHECKED = {"tolerance": 1e-9, "limit": 100_000}  # of evalica; its own limit stops short of the strengths of long chains
 SHARE = {"A": 1.0, "tie": 0.5, "B": 0.0}  # of a win, for who was named first
-ELO_DRAWS = 200  # each plays all games again, in an order of its own
+ELO_DRAWS = 200  # of videos, and of orders of all games; each plays its games again in an order of its own
 UNCONNECTED = "some group of competitors never lost to the others: no finite strength"
 
 
@@ -80,13 +80,14 @@ def _bradley_terry(games: Sequence[Game], names: list[str], clusters: np.ndarray
     """Strengths [names] by evalica, NaN where the games do not determine them, and their draws [draws, names]."""
     import evalica
 
+    winners = {"A": evalica.Winner.X, "B": evalica.Winner.Y, "tie": evalica.Winner.Draw}
     size = len(names)
     rows = _won(games, names, clusters)
     draws = strengths(resampled_sums(rows).reshape(-1, size, size))
     if not _determined(rows.sum(0).reshape(1, size, size))[0]:
         return np.full(size, np.nan), draws
     first, second, outcomes, _ = zip(*games, strict=True)
-    found = evalica.bradley_terry(first, second, [_winner(outcome) for outcome in outcomes], **CHECKED)
+    found = evalica.bradley_terry(first, second, [winners[outcome] for outcome in outcomes], **CHECKED)
     logs = np.log10(np.array([found.scores[name] for name in names]))
     return INITIAL + SCALE * (logs - logs.mean()), draws
 
@@ -143,15 +144,15 @@ def _determined(won: np.ndarray) -> np.ndarray:
 
 
 def _elo(games: Sequence[Game], names: list[str], clusters: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Elo [names] by evalica of the games in their order, and its draws [draws, names], each in an order of its own."""
-    import evalica
+    """Elo [names], the mean over ELO_DRAWS orders of all games, and its draws [draws, names], each in an order of its own.
 
-    first, second, outcomes, _ = zip(*games, strict=True)
-    found = evalica.elo(first, second, [_winner(o) for o in outcomes], initial=INITIAL, scale=SCALE, k=K)
+    Elo depends on the order of the games, of which a run tells nothing: who was judged last would lead.
+    """
     rng = np.random.default_rng(seed)
+    orders = [rng.permutation(len(games)) for _ in range(ELO_DRAWS)]
     weights = np.concatenate(list(weight_chunks(int(clusters.max()) + 1, ELO_DRAWS))).astype(np.int64)
-    played = [rng.permutation(np.repeat(np.arange(len(games)), times[clusters])) for times in weights]
-    return np.array([found.scores[name] for name in names]), _played_at_once(played, games, names)
+    drawn = [rng.permutation(np.repeat(np.arange(len(games)), times[clusters])) for times in weights]
+    return _played_at_once(orders, games, names).mean(0), _played_at_once(drawn, games, names)
 
 
 def _played_at_once(played: Sequence[np.ndarray], games: Sequence[Game], names: list[str]) -> np.ndarray:
@@ -171,9 +172,3 @@ def _played_at_once(played: Sequence[np.ndarray], games: Sequence[Game], names: 
         ratings[here, first] += gain
         ratings[here, second] -= gain
     return ratings
-
-
-def _winner(outcome: Choice):
-    from evalica import Winner
-
-    return {"A": Winner.X, "B": Winner.Y, "tie": Winner.Draw}[outcome]

@@ -1,5 +1,6 @@
 """Who wins: strengths where nobody meets everybody, beside the likelihood's optimum; Elo whatever the order of the run."""
 
+import evalica
 import numpy as np
 import pytest
 from scipy.optimize import minimize
@@ -62,3 +63,22 @@ def test_every_draw_has_strengths_of_its_own():
     found = strengths(np.stack([one, other, np.array([[0, 5], [0, 0]])]))
     assert found[0] == pytest.approx(1000 + 200 * np.log10([70 / 30, 30 / 70])) and found[1].tolist() == [1000, 1000]
     assert np.isnan(found[2]).all()  # who never lost
+
+
+def test_elo_is_the_mean_over_orders_and_lies_in_its_interval():
+    games = played([("x", "y", 70, 30), ("y", "z", 60, 40)])  # every win stands before every loss
+    winners = {"A": evalica.Winner.X, "B": evalica.Winner.Y}
+    rng, each = np.random.default_rng(1), []
+    for _ in range(200):
+        some = [games[place] for place in rng.permutation(len(games))]
+        columns = [one.first for one in some], [one.second for one in some], [winners[one.outcome] for one in some]
+        each.append(evalica.elo(*columns, k=4.0).scores)
+    for line in standings(games):
+        assert line.elo.value == pytest.approx(np.mean([scores[line.name] for scores in each]), abs=2)
+        assert line.elo.low < line.elo.value < line.elo.high
+
+
+def test_elo_tells_nothing_of_the_order_of_the_run():
+    games = played([("x", "y", 50, 50)])
+    for order in (games, games[::-1]):
+        assert standings(order)[0].elo.value == pytest.approx(1000, abs=2)
