@@ -16,8 +16,9 @@ from analysis.sweep_cells import CellFigures, SweepResult, judgments_of, labels_
 from analysis.sweep_choice import choice_sentences, choose
 from analysis.sweep_plan import duration, size
 from workbench.jobs import Job
-from workbench.page.ratings import choice_colour, ink_on, rating_colour
+from workbench.page.ratings import choice_colour, ink_on
 from workbench.page.run_status import status_card
+from workbench.page.score_scale import score_colour
 from workbench.page.show import note
 from workbench.page.verdict_card import pair_card, score_card
 from workbench.schema import Item, Judgment
@@ -172,7 +173,7 @@ def _chip(judgment: Judgment, scale: tuple[int, int]) -> str:
             f'<span class="vj-chip vj-none" title="{escape(judgment.error or "", quote=True)}">{judgment.status}</span>'
         )
     if judgment.score is not None:
-        colour, text = rating_colour(judgment.score, *scale), f"{judgment.score:.3g}"
+        colour, text = score_colour(judgment, *scale), f"{judgment.score:.3g}"
     else:
         colour, text = choice_colour(judgment.choice or ""), escape(judgment.choice or "")
     return f'<span class="vj-chip" style="background:{colour};color:{ink_on(colour)}">{text}</span>'

@@ -16,9 +16,10 @@ from workbench.judge import one_response_each, pair_outcome
 from workbench.owners import own_name
 from workbench.page.form import JudgeForm, missing_inputs, missing_sentence, prompt_options
 from workbench.page.frame_strip import frame_strip
-from workbench.page.ratings import choice_colour, ink_on, rating_colour
+from workbench.page.ratings import ink_on
 from workbench.page.receipt import receipt_table
 from workbench.page.resident import ResidentJudge
+from workbench.page.score_scale import scale_of, score_colour
 from workbench.page.show import cards, error_note, notes
 from workbench.page.verbatim import verbatim_command
 from workbench.page.verdict import PageVerdict, Stopped, item_of, judge_form
@@ -185,10 +186,10 @@ def overview(sides: Sequence[Side]) -> str:
 
 def _score_row(place: int, count: int, sides: Sequence[Side]) -> str:
     judgments = [side.verdict.judgments[place] for side in sides if side.verdict]
+    low, high = next((side.verdict.prompt.form.low, side.verdict.prompt.form.high) for side in sides if side.verdict)
     scores = [one.score for one in judgments if one.score is not None]
-    scales = {(side.verdict.prompt.form.low, side.verdict.prompt.form.high) for side in sides if side.verdict}
-    low, high = scales.pop()
-    one_scale = not scales and all(low <= score <= high for score in scores)
+    scales = {scale_of(one, low, high) for one in judgments if one.score is not None}
+    one_scale = len(scales) == 1 and None not in scales
     apart = f"{max(scores) - min(scores):.3g}" if len(scores) > 1 and one_scale else "other scales" if scores else ""
     cells = "".join(f"<td>{_chip(one, low, high)}</td>" for one in judgments)
     return f'<tr><th scope="row">{letter_of(place) if count > 1 else "the response"}</th>{cells}<td>{apart}</td></tr>'
@@ -197,8 +198,7 @@ def _score_row(place: int, count: int, sides: Sequence[Side]) -> str:
 def _chip(judgment: Judgment, low: int, high: int) -> str:
     if judgment.score is None:
         return f'<span class="vj-chip vj-none">{escape(judgment.status)}</span>'
-    on_scale = low <= judgment.score <= high
-    colour = rating_colour(judgment.score, low, high) if on_scale else choice_colour("tie")
+    colour = score_colour(judgment, low, high)
     return f'<span class="vj-chip" style="background:{colour};color:{ink_on(colour)}">{judgment.score:.3g}</span>'
 
 

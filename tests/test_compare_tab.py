@@ -1,5 +1,7 @@
 """The Compare tab: judges in turn on one form, blind ballots that name nobody, votes and who leads, and its wiring."""
 
+from dataclasses import replace
+
 import gradio as gr
 import pytest
 
@@ -14,7 +16,8 @@ from tests.test_analysis_commands import ratings, write
 from workbench.errors import InputError
 from workbench.page.form import JudgeForm
 from workbench.page.resident import ResidentJudge
-from workbench.page.verdict import item_of
+from workbench.page.show import cards
+from workbench.page.verdict import item_of, judge_form
 from workbench.store import Run
 
 KIND = "rules:\n  - reply: '<thinking>All is there. <img src=x></thinking><score>5</score>'\n"
@@ -54,6 +57,16 @@ def test_judges_answer_in_turn_and_one_that_cannot_does_not_stop_the_others(form
     assert "no judge" in sides[1].problem and any("judge 3 of 3" in stage for stage in told)
     html = open_sides(sides)
     assert "<img src=x" not in html and "<td>3</td>" in html and "nobody-such" in html
+
+
+def test_a_metric_stands_beside_a_rating_on_its_own_scale(form, judges, tmp_path):
+    form = replace(form, reference="A circle moves.")
+    sides = judge_sides(form, [judges["kind"], "metric:rouge_l"], tmp_path / "runs", ResidentJudge())
+    html = open_sides(sides)
+    assert "100 of 100" in html and "100 of 5" not in html and "<td>other scales</td>" in html
+    two = replace(form, responses=("A circle moves.", "No."), judge="metric:rouge_l")
+    overview = cards(judge_form(two, tmp_path / "runs", ResidentJudge()))
+    assert "of 100, higher is better" in overview and "of 5" not in overview
 
 
 def test_a_blind_reader_is_told_no_name(form, judges, tmp_path):

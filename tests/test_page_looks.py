@@ -12,6 +12,7 @@ from workbench.page.figures import SERIES_COLOURS, distribution_figure, distribu
 from workbench.page.frame_strip import frame_strip, shown_positions
 from workbench.page.ratings import CHOICE_COLOURS, RATING_ANCHORS, contrast, ink_on, rating_colour
 from workbench.page.receipt import receipt_table
+from workbench.page.score_scale import score_colour
 from workbench.page.verbatim import verbatim, verbatim_command
 from workbench.page.verdict_card import excerpt, pair_card, ranking_card, score_card
 from workbench.schema import Judgment
@@ -145,6 +146,19 @@ def test_rankings_that_differ_by_order_are_inconsistent():
     other = [same[0], shown_as((2, 1, 0), ranking=(0, 1, 2))]
     assert "Response C is ranked first" in ranking_card(same, list("abc"))
     assert "Inconsistent" in ranking_card(other, list("abc"))
+
+
+@pytest.mark.parametrize(("score", "own", "said"), [
+    (85.7, [0, 100], "85.7 of 100</strong>, on a scale of 0 to 100, higher"), (3.0, [0, 100], "3 of 100</strong>"),
+    (1.25, None, "1.25</strong>, a raw number on no scale, higher"),
+])  # fmt: skip
+def test_a_judges_own_scale_is_told_and_has_no_rating_colour(score, own, said):
+    given = judgment(score=score, settings={**SETTINGS, "judge": {"backend": "metric", "scale": own}})
+    card = score_card(given, "Response A", "r", low=1, high=5)
+    assert said in card and "of 5" not in card and CHOICE_COLOURS["tie"] in card
+    assert score_colour(given, 1, 5) not in RATING_ANCHORS
+    assert score_colour(judgment(score=5.0), 1, 5) == RATING_ANCHORS[4]
+    assert "5 of 5</strong>, higher" in score_card(judgment(score=5.0), "Response A", "r", low=1, high=5)
 
 
 def test_a_long_response_is_folded_but_whole():

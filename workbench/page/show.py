@@ -10,7 +10,8 @@ from workbench.page.figures import distribution_figure, distributions
 from workbench.page.form import JudgeForm
 from workbench.page.known_judge import refusal
 from workbench.page.places import without_folders
-from workbench.page.ratings import RATING_ANCHORS, ink_on, rating_colour
+from workbench.page.ratings import RATING_ANCHORS, ink_on
+from workbench.page.score_scale import scale_of, score_colour
 from workbench.page.verdict import PageVerdict
 from workbench.page.verdict_card import letter_of, pair_card, ranking_card, score_card, suspicion_flag
 from workbench.prompts.levels import level_note
@@ -48,14 +49,16 @@ def overview(verdict: PageVerdict) -> str:
         f"<li>{letter_of(place)} {_score_chip(judgment, scale.low, scale.high)}</li>"
         for place, judgment in enumerate(verdict.judgments)
     )
-    said = f'<p class="vj-sub">of {scale.high}, higher is better</p>'
+    own = {scale_of(judgment, scale.low, scale.high) for judgment in verdict.judgments}
+    of = next((f"of {one[1]:g}, " for one in own if one), "") if len(own) == 1 else ""
+    said = f'<p class="vj-sub">{of}higher is better</p>'
     return f'<section class="vj-overview" aria-label="All scores"><ul>{chips}</ul>{said}</section>'
 
 
 def _score_chip(judgment: Judgment, low: int, high: int) -> str:
     if judgment.score is None:
         return '<span class="vj-chip vj-none">none</span>'
-    colour = rating_colour(judgment.score, low, high)
+    colour = score_colour(judgment, low, high)
     style = f"background:{colour};color:{ink_on(colour)}"
     return f'<span class="vj-chip" style="{style}">{judgment.score:.3g}</span>'
 

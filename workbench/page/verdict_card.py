@@ -7,6 +7,7 @@ from workbench.backends.stopping import STOPPED
 from workbench.export import expected_score
 from workbench.judge import pair_outcome
 from workbench.page.ratings import choice_colour, ink_on, rating_colour
+from workbench.page.score_scale import scale_of, score_colour
 from workbench.schema import Judgment
 from workbench.suspicion import MEANINGS
 
@@ -33,18 +34,22 @@ NO_OUTCOME = ("–", "No outcome", "At least one of the two orders has no verdic
 def score_card(
     judgment: Judgment, title: str, response: str, *, low: int, high: int, known: float | None = None
 ) -> str:
-    """One response's score with its reasons. `known` is the rating an example comes with."""
+    """One response's score on the judge's own scale, else the prompt's (`low` to `high`), with its reasons. `known` is the
+    rating an example comes with."""
     if judgment.status != "scored" or judgment.score is None:
         return not_scored_card(judgment, title, response)
-    score, colour = f"{judgment.score:.3g}", rating_colour(judgment.score, low, high)
-    facts = [f"<strong>{score} of {high}</strong>, higher is better"]
+    score, scale = f"{judgment.score:.3g}", scale_of(judgment, low, high)
+    below = f"of {scale[1]:g}" if scale else ""
+    where = f"on a scale of {scale[0]:g} to {scale[1]:g}" if scale else "a raw number on no scale"
+    said = f"{score} {below}".strip()
+    facts = [f"<strong>{said}</strong>, {'' if scale == (low, high) else f'{where}, '}higher is better"]
     if (expected := expected_score(judgment)) is not None:
         facts.append(f"expected {expected:.1f}")
     if judgment.probs and (share := judgment.probs.get(score)) is not None:
         facts.append(f"{share:.0%} sure of {score}")
     if known is not None:
         facts.append(f"this example's known rating is {known:g}")
-    badge = _badge(colour, score, f"of {high}", f"{score} of {high}, on a scale of {low} to {high}")
+    badge = _badge(score_colour(judgment, low, high), score, below, f"{said}, {where}")
     body = excerpt(response) + suspicion_flag(judgment, "response") + _criteria(judgment, low, high) + reasons(judgment)
     return _card(badge, escape(title), " · ".join(facts), body)
 
