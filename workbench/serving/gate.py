@@ -13,7 +13,6 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from http.cookies import CookieError, SimpleCookie
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -29,6 +28,7 @@ from workbench.serving.rates import Kind, Rates
 from workbench.serving.routes import API, Route, route_of
 
 COOKIE = "workbench-owner"
+IN_COOKIES = re.compile(rf'(?:^|;)\s*{COOKIE}="?({TOKEN.pattern})"?\s*(?=;|$)')  # whatever stands before it
 HEADER = "x-workbench-owner"  # for programs, which keep no cookies: any secret of 32 characters or more
 NAME = re.compile(r"[A-Za-z0-9_-]{1,80}")  # of a session, an event, an upload
 MOST_NAMES = 50_000
@@ -237,11 +237,8 @@ class Gate:
 
 
 def _cookie(text: str) -> str:
-    try:
-        found = SimpleCookie(text).get(COOKIE)
-    except CookieError:
-        return ""
-    return found.value if found else ""
+    """The token in a browser's cookies, "" without one; of several the last."""
+    return (["", *IN_COOKIES.findall(text)])[-1]
 
 
 async def _body(receive: Receive, most: int) -> bytes:
