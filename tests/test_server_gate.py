@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 from pathlib import Path
 
 import httpx
@@ -219,17 +218,6 @@ def test_uploads_are_videos_of_a_size(place):
     assert place.upload(content=VIDEO + b"x" * (3 << 20)).status_code == 413
     refused = place.ask("POST", f"{API}/upload", content=_chunks(), headers={"content-type": "multipart/form-data"})
     assert refused.status_code == 411
-
-
-def test_what_a_broken_upload_left_is_removed(place):
-    old, new, whole = place.uploads / "tmpold", place.uploads / "tmpnew", place.uploads / "ab" / "clip.mp4"
-    whole.parent.mkdir()
-    for file in (old, new, whole):
-        file.write_bytes(b"x")
-    for file in (old, whole):
-        os.utime(file, (0, 0))
-    assert place.upload().status_code == 200
-    assert (old.exists(), new.exists(), whole.exists()) == (False, True, True)
 
 
 async def _chunks():

@@ -34,6 +34,7 @@ NAME = re.compile(r"[A-Za-z0-9_-]{1,80}")  # of a session, an event, an upload
 MOST_NAMES = 50_000
 LEAST_FREE = 1 << 30  # bytes that uploads leave free on the disk
 DRAFT_SECONDS = 600.0  # without a byte more: an upload that broke off
+DRAFT = re.compile(r"tmp[a-z0-9_]{8}")  # how gradio's multipart parser names one: by tempfile
 SLACK = 1 << 20  # bytes of a multipart body beside its file
 LOOPBACK = re.compile(r"(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?", re.IGNORECASE)
 OTHERS = ("This page belongs to another browser, or this browser keeps no cookies for it. Open the page in a tab of its own, "
@@ -271,9 +272,12 @@ def _given(body: bytes, scope: Scope, receive: Receive) -> Receive:
 
 
 def _clear_drafts(uploads: Path) -> None:
-    """Remove what uploads that broke off left; gradio writes one into the upload folder itself until it is whole."""
+    """Remove what uploads that broke off left; gradio writes one into the upload folder itself until it is whole. Other
+    files there are another program's: GRADIO_TEMP_DIR may be any folder."""
     with os.scandir(uploads) as entries:
-        drafts = [Path(entry) for entry in entries if entry.is_file(follow_symlinks=False)]
+        drafts = [
+            Path(entry) for entry in entries if DRAFT.fullmatch(entry.name) and entry.is_file(follow_symlinks=False)
+        ]
     for draft in drafts:
         with suppress(FileNotFoundError):  # it became whole meanwhile
             if time.time() - draft.stat().st_mtime > DRAFT_SECONDS:
