@@ -11,7 +11,8 @@ from typing import NamedTuple
 import numpy as np
 
 from analysis.estimate import numbered
-from analysis.records import Records, Verdict, gold_columns
+from analysis.gold_labels import gold_labels
+from analysis.records import Records, Verdict
 from workbench.errors import InputError
 
 
@@ -78,16 +79,16 @@ class Matched(NamedTuple):
 
 
 def gold_ratings(records: Records, gold: str) -> Gold:
-    """The gold ratings of every item that has one. Several ratings of one annotator for an item count as their mean.
+    """The gold ratings of every item that has one. Several samples of one annotator for an item count as their mean.
 
     Raises InputError where nobody is called `gold`.
     """
-    by_judge = gold_columns(records, gold)
-    annotator = {column: place for place, columns in enumerate(by_judge.values()) for column in columns}
+    by_judge = gold_labels(records, gold)
     found: dict[str, dict[int, list[float]]] = {}
-    for verdict in records.of(annotator):
-        if verdict.score is not None and verdict.item in records.items:
-            found.setdefault(verdict.item, {}).setdefault(annotator[verdict.column], []).append(verdict.score)
+    for place, verdicts in enumerate(by_judge.values()):
+        for verdict in verdicts:
+            if verdict.score is not None and verdict.item in records.items:
+                found.setdefault(verdict.item, {}).setdefault(place, []).append(verdict.score)
     ratings = np.full((len(by_judge), len(found)), np.nan)
     for place, scores in enumerate(found.values()):
         for who, given in scores.items():

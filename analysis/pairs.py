@@ -4,8 +4,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from analysis.gold_labels import gold_labels
 from analysis.matching import Coverage
-from analysis.records import Records, Verdict, gold_columns
+from analysis.records import Records, Verdict
 from workbench.judge import PairOutcome, pair_outcome
 from workbench.schema import Choice
 
@@ -32,15 +33,20 @@ class PairRow(NamedTuple):
 
 def pair_rows(records: Records, column: int, gold: Mapping[str, Choice]) -> list[PairRow]:
     """Every pair that one judge was asked about, in order of first appearance."""
-    groups: dict[tuple[str, int], dict[tuple[int, ...] | None, Verdict]] = defaultdict(dict)
-    for verdict in records.of([column]):
+    return _joined(records, records.of([column]), gold)
+
+
+def _joined(records: Records, verdicts: Iterable[Verdict], gold: Mapping[str, Choice]) -> list[PairRow]:
+    """Verdicts on pairs joined by item, sample and judge."""
+    groups: dict[tuple[str, int, int], dict[tuple[int, ...] | None, Verdict]] = defaultdict(dict)
+    for verdict in verdicts:
         facts = records.items.get(verdict.item)
         if facts is not None and facts.kind == "pairwise" and verdict.score is None:
-            groups[verdict.item, verdict.sample][verdict.order] = verdict
+            groups[verdict.item, verdict.sample, verdict.column][verdict.order] = verdict
     rows = []
-    for (item, sample), by_order in groups.items():
-        facts, verdicts = records.items[item], tuple(by_order.values())
-        rows.append(PairRow(item, sample, facts.video, verdicts, _outcome(verdicts), gold.get(item), facts.tags))
+    for (item, sample, _), by_order in groups.items():
+        facts, both = records.items[item], tuple(by_order.values())
+        rows.append(PairRow(item, sample, facts.video, both, _outcome(both), gold.get(item), facts.tags))
     return rows
 
 
@@ -56,12 +62,25 @@ def gold_choices(records: Records, gold: str) -> dict[str, Choice]:
     An annotator who contradicts their own choice when the order is turned has said nothing.
     """
     votes: dict[str, Counter] = defaultdict(Counter)
-    for columns in gold_columns(records, gold).values():
-        for column in columns:
-            for row in pair_rows(records, column, {}):
-                if row.outcome in ("A", "B", "tie"):
-                    votes[row.item][row.outcome] += 1
+    for said in choices_by_annotator(records, gold).values():
+        for item, choice in said.items():
+            votes[item][choice] += 1
     return {item: _majority(counted) for item, counted in votes.items()}
+
+
+def choices_by_annotator(records: Records, gold: str) -> dict[str, dict[str, Choice]]:
+    """What each gold judge says of each pair: one choice, however many samples (and, of a model, settings) it is made of.
+
+    Raises InputError where nobody is called `gold`.
+    """
+    found: dict[str, dict[str, Choice]] = {}
+    for judge, verdicts in gold_labels(records, gold).items():
+        said: dict[str, Counter] = defaultdict(Counter)
+        for row in _joined(records, verdicts, {}):
+            if row.outcome in ("A", "B", "tie"):
+                said[row.item][row.outcome] += 1
+        found[judge] = {item: _majority(counted) for item, counted in said.items()}
+    return found
 
 
 def _majority(votes: Counter) -> Choice:

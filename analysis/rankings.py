@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from scipy.stats import kendalltau
 
 from analysis.estimate import Estimate, mean_estimate, numbered
-from analysis.records import Records, gold_columns
+from analysis.gold_labels import gold_labels
+from analysis.records import Records
 from workbench.errors import InputError
 from workbench.replies import Unparsed, read_reply
 from workbench.reply_form import ReplyForm
@@ -36,10 +37,24 @@ def ranking_figures(records: Records, column: int, gold: str) -> dict[str, Estim
 def gold_rankings(records: Records, gold: str) -> dict[str, list[tuple[int, ...]]]:
     """The gold rankings by item id, one for each annotator."""
     found: dict[str, list[tuple[int, ...]]] = {}
-    for columns in gold_columns(records, gold).values():
-        for verdict in records.of(columns):
+    for said in rankings_by_annotator(records, gold).values():
+        for item, ranking in said.items():
+            found.setdefault(item, []).append(ranking)
+    return found
+
+
+def rankings_by_annotator(records: Records, gold: str) -> dict[str, dict[str, tuple[int, ...]]]:
+    """How each gold judge ranks each item: one ranking, several samples of one judge taken together.
+
+    Raises InputError where nobody is called `gold`.
+    """
+    found: dict[str, dict[str, tuple[int, ...]]] = {}
+    for judge, verdicts in gold_labels(records, gold).items():
+        said: dict[str, list[tuple[int, ...]]] = {}
+        for verdict in verdicts:
             if verdict.ranking is not None:
-                found.setdefault(verdict.item, []).append(verdict.ranking)
+                said.setdefault(verdict.item, []).append(verdict.ranking)
+        found[judge] = {item: joint_ranking(some) for item, some in said.items()}
     return found
 
 
