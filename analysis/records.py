@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from workbench.errors import InputError
 from workbench.judge import PairOutcome
-from workbench.schema import Item, Judgment, Kind, Status, content_id
+from workbench.schema import Item, Judgment, Kind, Status, Video, content_id
 from workbench.store import Run, read_lines
 
 # Settings that say which request it was, and not how the judge was set: orders, and the places of a bootstrap run.
@@ -18,7 +18,8 @@ OF_ONE_REQUEST = ("order", "seed", "target", "round", "position")
 
 
 class ItemFacts(NamedTuple):
-    """What an item is about. `video` is what intervals draw: the video's hash, else its name in the tag "video", else the question.
+    """What an item is about. `video` is what intervals draw: the video's hash, else what stands in for it (its name in the
+    tag "video", else the description that is read in its place), else the question.
 
     `question` stands for video and instruction, `responses` for each response to it: equal across items, whatever else
     they hold, so that a response rated alone is found again in a pair.
@@ -106,10 +107,23 @@ def records_of(items: Mapping[str, ItemFacts], judgments: Iterable[Judgment]) ->
 
 def item_facts(item: Item) -> ItemFacts:
     """What statistics need of an item."""
-    video = item.video.sha256 if item.video else item.tags.get("video")  # a benchmark without its files names them
+    video = _identity(item)
     question = content_id([video, item.instruction])
     responses = tuple(content_id([question, response]) for response in item.responses)
     return ItemFacts(item.kind, video or question, question, responses, item.tags)
+
+
+def _identity(item: Item) -> str | None:
+    if item.video:
+        return item.video.sha256
+    if name := item.tags.get("video"):  # a benchmark without its files names them
+        return named_video(name).sha256
+    return content_id(["description", item.description]) if item.description else None
+
+
+def named_video(name: str) -> Video:
+    """What stands in for a video of which only the name is known: equal names, equal videos."""
+    return Video(content_id(["named", name], 64))
 
 
 def _shortened(judgment: Judgment, column: int) -> Verdict:

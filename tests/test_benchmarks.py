@@ -7,6 +7,7 @@ import pytest
 from analysis.__main__ import main
 from analysis.benchmarks import BENCHMARKS, find_benchmark, read_benchmark
 from analysis.benchmarks.entries import Entry, Source
+from analysis.records import item_facts
 from workbench.errors import InputError
 from workbench.store import Run
 from workbench.tables import Rejected
@@ -314,6 +315,35 @@ def test_import_makes_a_run_once(tmp_path, capsys):
     assert main(command) == 1 and (run.folder / "judgments.jsonl").read_text() == lines
     other = as_json(tmp_path, {"k": VATEX})
     assert main(["import", "vatex-eval", "--data", str(other), "--out", str(tmp_path / "run")]) == 2
+
+
+def test_equal_texts_about_two_videos_are_two_items(tmp_path, capsys):
+    asked = [("v1", 0, ["yes", "no"]), ("v2", 1, ["yes", "no"]), ("v3", 0, ["yes", "no"]), ("v1", 1, ["s", "t"])]
+    rows = [
+        LVB | {"video_id": name, "correct_choice": correct, "candidates": options} for name, correct, options in asked
+    ]
+    command = ["import", "longvideobench", "--data", str(as_json(tmp_path, rows)), "--out", str(tmp_path / "run")]
+    assert main(command) == 0
+    assert "8 items; gold judgments: 8 by human:key" in capsys.readouterr().out
+    run = Run.open(tmp_path / "run")
+    items, judgments = run.items(), run.judgments()
+    right = {(items[one.item].tags["video"], *items[one.item].responses) for one in judgments if one.score == 1}
+    assert len(items) == 8 and right == {("v1", "yes"), ("v2", "no"), ("v3", "yes"), ("v1", "t")}
+    facts = [item_facts(item) for item in items.values()]
+    assert len({one.video for one in facts}) == 3  # stand-ins and names are the same videos
+    lines = (run.folder / "judgments.jsonl").read_text()
+    assert main(command) == 0 and (run.folder / "judgments.jsonl").read_text() == lines
+
+
+def test_two_labels_of_one_item_by_one_judge_are_told(tmp_path, capsys):
+    path = csv(tmp_path, "question,response,score,annotator\nq,r,4,anna\nq,r,2,anna\nq,r,4,anna\nq,r,1,ben\n")
+    assert main(["import", "labels", "--data", str(path), "--out", str(tmp_path / "run")]) == 1
+    out = capsys.readouterr().out
+    assert "1 items; gold judgments: 1 by human:anna, 1 by human:ben" in out
+    assert "row 2: human:anna says 2 here and 4 of the same item in row 1: the first counts" in out
+    run = Run.open(tmp_path / "run")
+    assert {one.judge: one.score for one in run.judgments()} == {"human:anna": 4, "human:ben": 1}
+    assert [row["row"] for row in run.rejected()] == [2]
 
 
 def test_an_import_without_a_usable_row_makes_no_run(tmp_path, capsys):

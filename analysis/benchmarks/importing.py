@@ -1,18 +1,21 @@
 """A benchmark's file becomes a run folder: items.jsonl, the gold judgments, and rejected.jsonl with every row that could
 not be used. `python -m workbench judge --items RUN` judges the items into the same folder."""
 
-from collections import Counter
+import json
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from analysis.benchmarks import Benchmark, read_benchmark
-from analysis.benchmarks.entries import Entry, Source
+from analysis.benchmarks.entries import SHOWN_CHARACTERS, Entry, Source
+from analysis.records import named_video
 from workbench.errors import InputError
-from workbench.schema import Judgment
+from workbench.schema import Item, Judgment
 from workbench.store import Run
 from workbench.tables import Rejected
+from workbench.verdict_text import verdict
 from workbench.video import sha256_of
 
 LISTED = 10  # rejected rows that are shown
@@ -62,29 +65,32 @@ def import_run(
 ) -> Imported:
     """Read `data` into the run folder `out`; the same import again adds nothing twice.
 
+    Items of equal texts about differently named videos are told apart by the names, where there are no files. Of two labels
+    that one judge gives one item the first is kept, and the row of the other rejected.
+
     Raises InputError when no row can be used, StoreError when the folder holds another run.
     """
     source = Source(benchmark.name, data, videos, columns or {}, encoding, no_video)
     rejected: list[Rejected] = []
-    read = _keeping(read_benchmark(benchmark, source), rejected)
-    head = list(islice(read, 1))
-    if not head:
+    entries = _told_apart(list(_keeping(read_benchmark(benchmark, source), rejected)))
+    if not entries:
         first = f"row {rejected[0].row}: {rejected[0].reason}" if rejected else "it has no rows"
         raise InputError(f"{data.name}: no row can be used; {first}")
     run = Run.create_or_resume(out, config=_config(source), command=command)
     with run.writing():
+        items: dict[str, Item] = {}
+        for item, _ in entries:
+            items.setdefault(item.id, item)
+        judgments = _first_said(entries, rejected)
         known = {judgment.key for judgment in run.judgments()}
-        judges: Counter[str] = Counter()
-        items = {}
-        for entry in _chained(head, read):
-            items.setdefault(entry.item.id, entry.item)
-            for judgment in entry.judgments:
-                judges[judgment.judge] += 1
-                _append(run, judgment, known)
+        for judgment in judgments:
+            if judgment.key not in known:
+                run.append(judgment)
         run.add_items(items.values())
         run.add_rejected(one._asdict() for one in rejected)
         run.finish()
-    has_videos = any(item.video for item in items.values())
+    judges = Counter(judgment.judge for judgment in judgments)
+    has_videos = any(item.video and item.video.path for item in items.values())
     return Imported(run, benchmark, len(items), dict(sorted(judges.items())), rejected, has_videos)
 
 
@@ -99,10 +105,39 @@ def _config(source: Source) -> dict[str, object]:
     }
 
 
-def _append(run: Run, judgment: Judgment, known: set[str]) -> None:
-    if judgment.key not in known:
-        known.add(judgment.key)
-        run.append(judgment)
+def _told_apart(entries: list[Entry]) -> list[Entry]:
+    """The entries; of those with one item and several names of videos, each with the stand-in of its video."""
+    names: dict[str, set[str]] = defaultdict(set)
+    for entry in entries:
+        names[entry.item.id].add(entry.item.tags.get("video", ""))
+    return [_with_stand_in(entry) if len(names[entry.item.id]) > 1 else entry for entry in entries]
+
+
+def _with_stand_in(entry: Entry) -> Entry:
+    name = entry.item.tags.get("video")
+    if entry.item.video or not name:
+        return entry
+    item = replace(entry.item, video=named_video(name))
+    return Entry(item, tuple(replace(judgment, item=item.id) for judgment in entry.judgments))
+
+
+def _first_said(entries: Iterable[Entry], rejected: list[Rejected]) -> list[Judgment]:
+    """Every judge's first label of an item; rows with another one are put among the rejected."""
+    found: dict[str, tuple[Judgment, str]] = {}
+    for item, judgments in entries:
+        for judgment in judgments:
+            first, row = found.setdefault(judgment.key, (judgment, item.tags["row"]))
+            if verdict(first) != verdict(judgment):
+                reason = (
+                    f"{judgment.judge} says {verdict(judgment)} here and {verdict(first)} of the same item in row {row}: the "
+                    "first counts; if it is another video or annotator, name the column that says so"
+                )
+                rejected.append(Rejected(int(item.tags["row"]), None, reason, _shown(item)))
+    return [judgment for judgment, _ in found.values()]
+
+
+def _shown(item: Item) -> str:
+    return json.dumps(item.to_dict(), ensure_ascii=False)[:SHOWN_CHARACTERS]
 
 
 def _keeping(read: Iterable[Entry | Rejected], rejected: list[Rejected]) -> Iterator[Entry]:
@@ -111,8 +146,3 @@ def _keeping(read: Iterable[Entry | Rejected], rejected: list[Rejected]) -> Iter
             rejected.append(one)
         else:
             yield one
-
-
-def _chained(head: list[Entry], rest: Iterator[Entry]) -> Iterator[Entry]:
-    yield from head
-    yield from rest
