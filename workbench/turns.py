@@ -134,9 +134,10 @@ class Ticket:
                 return None
             for number in range(limits().places):
                 descriptor = os.open(line_folder() / f"place-{number}.json", os.O_RDWR | os.O_CREAT, 0o600)
-                if try_lock(descriptor):
-                    _sign(descriptor, self.turn)
-                    return Place(descriptor)
+                with _kept_open(descriptor):
+                    if try_lock(descriptor):
+                        _sign(descriptor, self.turn)
+                        return Place(descriptor)
                 os.close(descriptor)
         return None
 
@@ -146,8 +147,19 @@ def ask(turn: Turn) -> Ticket:
     path = line_folder() / "waiting" / f"{int(turn.asked * 1e6):017d}-{secrets.token_hex(4)}.json"
     with _alone():
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-        fcntl.flock(descriptor, fcntl.LOCK_EX)  # past anyone who only looks
-        return Ticket(turn, path, descriptor)
+        with _kept_open(descriptor):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)  # past anyone who only looks
+            return Ticket(turn, path, descriptor)
+
+
+@contextmanager
+def _kept_open(descriptor: int) -> Iterator[None]:
+    """Close it where the block fails, as on a full disk: its lock would be held for as long as this process lives."""
+    try:
+        yield
+    except BaseException:
+        os.close(descriptor)
+        raise
 
 
 def _sign(descriptor: int, turn: Turn) -> None:

@@ -4,7 +4,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from workbench import turns
 from workbench.backends import on_accelerator
@@ -46,16 +46,17 @@ class ResidentJudge:
                 self._load(spec, on_stage, stop_requested)
             yield self._backend
         finally:
-            if self._place and _somebody_waits(turns.HEAD_START_SECONDS):
-                self._unload()
-            self._lock.release()
+            try:
+                self._make_room_at_once()
+            finally:
+                self._lock.release()
 
     def _load(self, spec: str, on_stage: Stage, stop_requested: Callable[[], bool]) -> None:
-        if have_jobs() and on_accelerator(spec):
-            self._place = _take_place(spec, on_stage, stop_requested)
-            threading.Thread(target=self._make_room, args=(self._place,), daemon=True, name="making room").start()
-        on_stage(f"loading the judge {spec}")
         try:
+            if have_jobs() and on_accelerator(spec):
+                self._place = _take_place(spec, on_stage, stop_requested)
+                threading.Thread(target=self._make_room, args=(self._place,), daemon=True, name="making room").start()
+            on_stage(f"loading the judge {spec}")
             self._backend = load_for_page(spec)
         except BaseException:
             self._unload()
@@ -65,13 +66,23 @@ class ResidentJudge:
     def _make_room(self, place: turns.Place) -> None:
         """Free the judge as soon as somebody waits for its place and no verdict is being made."""
         while self._place is place:
-            if _somebody_waits() and self._lock.acquire(blocking=False):
-                try:
-                    if self._place is place:
-                        self._unload()
-                finally:
-                    self._lock.release()
+            with suppress(OSError):  # no descriptor or no space to look with: at the next look there may be
+                self._make_room_between(place)
             time.sleep(turns.LOOK_SECONDS)
+
+    def _make_room_between(self, place: turns.Place) -> None:
+        if _somebody_waits() and self._lock.acquire(blocking=False):
+            try:
+                if self._place is place:
+                    self._unload()
+            finally:
+                self._lock.release()
+
+    def _make_room_at_once(self) -> None:
+        """Free the judge after a verdict where somebody has been in line for long; a verdict is not lost over it."""
+        with suppress(OSError):  # `_make_room` looks again
+            if self._place and _somebody_waits(turns.HEAD_START_SECONDS):
+                self._unload()
 
     def _unload(self) -> None:
         backend, place = self._backend, self._place
