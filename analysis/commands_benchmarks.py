@@ -21,7 +21,8 @@ def add_verbs(verbs: Any) -> None:
     read.add_argument("name", metavar="NAME", help="of the benchmark")
     _add_data(read)
     read.add_argument("--out", type=Path, metavar="RUN", required=True, help="run folder to make, or to go on with")
-    read.add_argument("--videos", type=Path, metavar="DIR", help="folder of the videos; without it, items have none")
+    read.add_argument("--videos", type=Path, metavar="DIR",
+                      help="folder of the videos; without it, items have none (labels: the table's folder)")  # fmt: skip
     read.add_argument("--column", action="append", metavar="ROLE=FIELD", help="which field of the file is what")
     read.add_argument(
         "--download", action="store_true", help="fetch the annotation file from the Hub, never the videos; asks nobody else"

@@ -1,4 +1,4 @@
-"""The endpoints of a served page: the examples of docs/api.md word for word, what they refuse, and the tools for MCP clients."""
+"""The endpoints of a served page: the examples of docs/api.md and README.md word for word, refusals, and tools for MCP clients."""
 
 import importlib.util
 import json
@@ -19,7 +19,9 @@ from workbench.page.server import serves_tools
 from workbench.store import Run
 
 DOCS = Path(__file__).parent.parent / "docs/api.md"
-EXAMPLES = re.findall(r"```python\n(.*?)```", DOCS.read_text(), re.DOTALL)
+README = DOCS.parent.parent / "README.md"
+OF_PAGE, OF_README = (re.findall(r"```python\n(.*?)```", file.read_text(), re.DOTALL) for file in (DOCS, README))
+EXAMPLES = [*OF_PAGE, *(text for text in OF_README if "gradio_client" in text)]
 HAS_MCP = importlib.util.find_spec("mcp") is not None
 ENDPOINTS = {"/judge", "/compare", "/sweep", "/audit"}
 
@@ -63,9 +65,10 @@ def test_the_examples_of_the_docs_run(served, monkeypatch, capsys):
         if "hf.space" not in text:
             exec(text, names)  # noqa: S102 - our own documentation
             answers.append(names["answer"])
-    first, pair, compared, swept, audited = answers
+    first, pair, compared, swept, audited, of_readme = answers
     assert [one["score"] for one in first["judgments"]] == [4.0, 4.0]
     assert first["judgments"][0]["judge"] == judge
+    assert [one["score"] for one in of_readme["judgments"]] == [4.0]
     assert pair["outcome"] == "inconsistent", "this judge prefers whatever stands first"
     assert compared["sides"][0]["judgments"][0]["score"] == 4.0
     assert "has not labelled" in compared["sides"][1]["problem"]
