@@ -220,6 +220,11 @@ def test_maxwell_labels_and_other_quality_tables(tmp_path):
         ("question,response,score,annotator\nq,r,4,anna\n", {}, [("human:anna", 4.0, None)]),
         ("question,response,rating\nq,r,4.5\n", {}, [("human:labels", 4.5, None)]),
         ("question,response,anna,ben\nq,r,4,\n", {"score": ["anna", "ben"]}, [("human:anna", 4.0, None)]),
+        *(
+            (f"question,response,anna,ben\nq,r,4,{hole}\n", {"score": ["anna", "ben"]}, [("human:anna", 4.0, None)])
+            for hole in ("NaN", "NA", "n/a", "<NA>", "  ", "None")
+        ),
+        ("question,response,score,annotator\nq,r,4,NaN\n", {}, [("human:labels", 4.0, None)]),
         ("question,response_a,response_b,choice\nq,x,y,b\n", {}, [("human:labels", None, "B")]),
         ("question,response_a,response_b,winner\nq,x,y,tie\n", {}, [("human:labels", None, "tie")]),
     ],
@@ -239,6 +244,7 @@ def test_own_rankings(tmp_path):
     "text, reason",
     [
         ("question,response,score\nq,r,\n", "need a score but the filled columns (none) hold none; fill it in"),
+        ("question,response,score\nq,r,NaN\n", "need a score in score; fill it in"),
         ("question,response,score\nq,r,high\n", "score: got 'high', expected a number"),
         ("question,response_a,response_b,choice\nq,x,y,C?\n", "choice: got 'C?', expected A, B or tie"),
         ("question,response,note\nq,r,fine\n", "name it with --column score=COLUMN"),

@@ -15,7 +15,7 @@ from analysis.benchmarks.pairs import choice_in
 from analysis.rankings import read_ranking
 from workbench.errors import InputError
 from workbench.schema import Item, Judgment
-from workbench.tables import Rejected, open_table
+from workbench.tables import MISSING, Rejected, open_table
 
 USUAL = {
     "score": ("score", "rating", "human_score", "human_rating", "human", "label", "mos"),
@@ -24,10 +24,12 @@ USUAL = {
     "annotator": ("annotator", "rater", "annotator_id", "labeller", "worker"),
 }
 DEFAULT = "labels"
+HOLES = MISSING | {"", "na", "n/a", "none", "null"}  # a cell that says that somebody gave no label
 
 
 def read(source: Source) -> Iterator[Entry | Rejected]:
-    """An item a row and its judgments, by "human:" and the annotator or column. A row without a label is rejected."""
+    """An item a row and its judgments, by "human:" and the annotator or column. A cell without a label (empty, NaN, NA) is
+    one person's hole; a row without any is rejected."""
     ours = {role: list(names) for role, names in source.columns.items() if role in USUAL}
     theirs = {role: names for role, names in source.columns.items() if role not in USUAL}
     table = open_table(
@@ -41,10 +43,11 @@ def _labelled(source: Source, item: Item, columns: Mapping[str, Sequence[str]]) 
     chosen = {role: list(columns.get(role, ())) or _found(tags, names) for role, names in USUAL.items()}
     used = [name for names in chosen.values() for name in names]
     bare = replace(item, tags={name: text for name, text in tags.items() if name not in used})
+    filled = {name: text for name, text in tags.items() if name not in used or text.strip().casefold() not in HOLES}
     try:
-        judgments = tuple(_judgments(source, bare, tags, chosen))
+        judgments = tuple(_judgments(source, bare, filled, chosen))
         if not judgments:
-            raise InputError(_no_label(bare, tags, chosen))
+            raise InputError(_no_label(bare, filled, chosen))
     except InputError as error:
         return Rejected(int(tags["row"]), None, str(error), str(tags))
     return Entry(bare, judgments)
@@ -63,7 +66,7 @@ def _judgments(
     role = {"pointwise": "score", "pairwise": "choice", "ranking": "ranking"}[item.kind]
     several = len(chosen[role]) > 1
     for name in chosen[role]:
-        if name not in tags:  # an empty cell
+        if name not in tags:  # a hole
             continue
         judge = f"human:{name if several else annotator or DEFAULT}"
         if role == "score":
