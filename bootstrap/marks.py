@@ -7,6 +7,7 @@ not read the file and never writes it; the last mark of a person on a response c
 The audit counts marks, and an export leaves out the sets of which a response is marked as wrong by anybody.
 """
 
+import fcntl
 import json
 import re
 from collections import defaultdict
@@ -21,7 +22,7 @@ from bootstrap.clustered import Estimate, clustered_mean
 from bootstrap.rows import RATINGS
 from workbench.errors import InputError
 from workbench.schema import Judgment
-from workbench.store import read_lines
+from workbench.store import cut_broken_tail, read_lines
 
 NAME = "marks.jsonl"
 WHO = re.compile(r"[\w.-]{1,40}")
@@ -55,8 +56,10 @@ def mark_example(folder: Path, example: Example, who: str, rating: int | None, r
     settings = {"seed": example.rated_set.seed.id, "target": example.rating}
     judgment = Judgment(example.item.id, f"human:{who.strip()}", "mark", "scored", float(rating),
                         reasoning=reason.strip()[:LONGEST_REASON] or None, settings=settings)  # fmt: skip
-    with (folder / NAME).open("a", encoding="utf-8") as file:
-        file.write(json.dumps(judgment.to_dict(), allow_nan=False) + "\n")
+    with (folder / NAME).open("ab") as file:
+        fcntl.flock(file.fileno(), fcntl.LOCK_EX)  # several people mark at once
+        cut_broken_tail(folder / NAME)
+        file.write(json.dumps(judgment.to_dict(), allow_nan=False).encode() + b"\n")
     return judgment
 
 

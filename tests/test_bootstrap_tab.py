@@ -226,6 +226,11 @@ def test_a_mark_is_a_human_judgment_and_the_last_word_counts(place, folder):
     marked = examples_of(load_sets(folder), Filters(outcome="marked"), read_marks(folder))
     assert {one.item.id for one in marked} == {example.item.id}
     assert len((folder / "marks.jsonl").read_text().splitlines()) == 3
+    with (folder / "marks.jsonl").open("a") as file:
+        file.write('{"item": "half of a mark, as a power cut le')
+    mark_example(folder, example, "cleo", 5, "")
+    marks = read_marks(folder)[example.item.id]
+    assert [mark.judge for mark in marks] == ["human:ann", "human:bob.2", "human:cleo"]
 
 
 @pytest.mark.parametrize(("who", "rating", "message"), [

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from workbench.errors import InputError, StoreError
+from workbench.owners import ask_for_owners, claim
 from workbench.schema import Item, Judgment
 from workbench.store import Run
 
@@ -161,6 +162,47 @@ def test_a_run_that_ends_early_tells_its_last_counts(run):
         assert run.status()["done"] == 1
         raise KeyboardInterrupt
     assert (run.status()["state"], run.status()["done"]) == ("stopped", 3)
+
+
+@pytest.mark.parametrize("end", ["summary.json", "status.json"])
+def test_what_says_how_a_run_ended_is_written_when_the_disk_holds_the_rest(run, monkeypatch, end):
+    """A power cut keeps what was synced: no summary of verdicts that are not there."""
+    on_disk, renamed = set(), []
+    sync, replace = os.fsync, type(run.folder).replace
+
+    def synced(descriptor):
+        on_disk.add(os.readlink(f"/proc/self/fd/{descriptor}").rpartition("/")[2])
+        sync(descriptor)
+
+    def replaced(path, target):
+        renamed.append((target.name, {"items.jsonl", "judgments.jsonl"} <= on_disk))
+        return replace(path, target)
+
+    with pytest.raises(KeyboardInterrupt), run.writing():
+        run.set_status("running", done=0, total=1)
+        run.append(judgment(0))
+        monkeypatch.setattr(os, "fsync", synced)
+        monkeypatch.setattr(type(run.folder), "replace", replaced)
+        if end == "summary.json":
+            run.finish()
+        raise KeyboardInterrupt
+    assert (end, True) in renamed and (end, False) not in renamed
+
+
+def test_a_run_of_somebodys_is_theirs_on_the_disk_before_it_is_made(tmp_path, monkeypatch):
+    on_disk, sync = [], os.fsync
+
+    def synced(descriptor):
+        on_disk.append((os.readlink(f"/proc/self/fd/{descriptor}"), os.fstat(descriptor).st_size > 0))
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    ask_for_owners(lambda: "anna")
+    try:
+        claim(tmp_path / "hers")
+    finally:
+        ask_for_owners(lambda: None)
+    assert on_disk[0] == (str(tmp_path / "hers" / "owner.json"), True) and on_disk[1][0] == str(tmp_path / "hers")
 
 
 def test_summary_counts_by_status(run):

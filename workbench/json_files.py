@@ -18,6 +18,18 @@ def read_json(path: Path) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
+def sync(path: Path) -> None:
+    """Have the disk hold what is in a file, or which files are in a folder; nothing for one that is not there."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
     """Write a JSON file so that a reader sees the old one or the new one, never half of one; without secrets."""
     draft = path.with_suffix(f".{os.getpid()}.tmp")

@@ -8,6 +8,7 @@ pass for its owner. None is the one user of a page on their own machine, and eve
 
 import hashlib
 import json
+import os
 import re
 import secrets
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.errors import InputError
+from workbench.json_files import sync
 
 OWNER_FILE = "owner.json"
 SCOPE_KEY = "workbench.owner"  # where the server's gate leaves the owner of a request
@@ -86,6 +88,9 @@ def claim(folder: Path) -> None:
                 (folder / OWNER_FILE).unlink()
                 raise InputError(f"{folder.name}: a run of that name is there already; name another.")
             json.dump({"owner": owner}, file)
+            file.flush()
+            os.fsync(file.fileno())
+        sync(folder)  # a run without its mark would be nobody's
     except FileExistsError:
         if not owns(folder, owner):
             raise InputError(f"{folder.name}: a run of that name is there already; name another.") from None

@@ -27,7 +27,7 @@ from typing import Any, Self
 from filelock import FileLock, Timeout
 
 from workbench.errors import InputError, StoreError
-from workbench.json_files import read_json, write_json
+from workbench.json_files import read_json, sync, write_json
 from workbench.owners import claim
 from workbench.process_identity import is_process, this_process, writers_of
 from workbench.redaction import redact, redact_values
@@ -241,6 +241,8 @@ class Run:
         self._held_back |= fields
         if before.get("state") == state and now - self._status_written < STATUS_SECONDS:
             return
+        if state != "running":
+            self._sync()
         self._status_written, fields, self._held_back = now, self._held_back, {}
         write_json(
             self.folder / "status.json", {**before, "state": state, "pid": os.getpid(), "updated": utc_now(), **fields}
@@ -261,9 +263,15 @@ class Run:
             "finished": utc_now(),
             **counts,
         }
+        self._sync()
         write_json(self.folder / "summary.json", summary)
         self.set_status("done", **{"done": len(judgments), "total": len(judgments), "eta_seconds": 0, **counts})
         return summary
+
+    def _sync(self) -> None:
+        """Have the disk hold all that was written, before anything on it says that the run ended with that."""
+        for name in ("items.jsonl", "judgments.jsonl", "rejected.jsonl"):
+            sync(self.folder / name)
 
     def to_frame(self):
         """All judgments as a pandas DataFrame, one row each, with the columns of workbench.export."""
