@@ -14,8 +14,9 @@ from workbench.backends.stopping import never
 from workbench.errors import InputError, WorkbenchError
 from workbench.judge import one_response_each, pair_outcome
 from workbench.owners import own_name
-from workbench.page.form import JudgeForm, missing_inputs, missing_sentence, prompt_options
+from workbench.page.form import JudgeForm, missing_inputs, missing_reference, missing_sentence, prompt_options
 from workbench.page.frame_strip import frame_strip
+from workbench.page.known_judge import refusal
 from workbench.page.ratings import ink_on
 from workbench.page.receipt import receipt_table
 from workbench.page.resident import ResidentJudge
@@ -49,9 +50,16 @@ def missing_sides(form: JudgeForm, judges: Sequence[str], blind: bool) -> str:
         missing.append("choose two judges or more")
     if len(names) > MOST_JUDGES:
         missing.append(f"choose at most {MOST_JUDGES} judges")
+    missing += missing_reference(form, names)
     if blind and form.mode == "ranking":
         missing.append("choose another way of judging: blind votes are on scores and pairs")
-    return missing_sentence(missing)
+    return missing_sentence(missing) or (_refused(form, names) if blind else "")
+
+
+def _refused(form: JudgeForm, judges: Sequence[str]) -> str:
+    """Why one of the judges would refuse the form: a vote needs two that answer, whichever are drawn."""
+    asked = (name for name in judges if not name.startswith(PERSON))
+    return next(filter(None, (refusal(replace(form, judge=name)) for name in asked)), "")
 
 
 def chosen_judges(judges: Sequence[str] | None) -> list[str]:

@@ -19,7 +19,7 @@ from analysis.tab_sections import cleared, filled
 from analysis.votes import Ballot, ballot_of, draw_two, keep_vote, leaders, leaders_section
 from workbench.errors import WorkbenchError
 from workbench.page.examples import Example, load_examples
-from workbench.page.form_panel import FormPanel, read_form, with_example
+from workbench.page.form_panel import FormPanel, read_form, with_example, with_reference_in_sight
 from workbench.page.resident import ResidentJudge
 from workbench.page.show import error_note, note, working
 from workbench.page.stages import Finished, stages_of
@@ -60,10 +60,12 @@ class Comparing(NamedTuple):
 
     def begin(self, request: gr.Request, judges, blind, who, *values) -> dict:
         """At once: say what is missing, or that the work has begun."""
-        live = self.live
+        live, form = self.live, read_form(*values)
         self.stops.forget(request.session_hash)
-        if missing := missing_sides(read_form(*values), judges or [], blind):
-            return {live.message: note(missing, "warn")}
+        if missing := missing_sides(form, judges or [], blind):
+            return {live.message: note(escape(missing), "warn")} | with_reference_in_sight(
+                live.form, form, judges or []
+            )
         return {live.message: "", live.working: gr.update(visible=True, value=working("waiting for the judges", 0)),
                 live.start: gr.update(interactive=False), live.stop: gr.update(visible=True, interactive=True)}  # fmt: skip
 
@@ -143,7 +145,9 @@ def _wire_live(comparing: Comparing, tab: gr.Tab) -> None:
     for pill, example in zip(live.examples, load_examples(), strict=True):
         pill.click(partial(with_reference, live.form, example), None, filled_by_example(live.form), **QUIET)
     live.blind.change(lambda blind: gr.update(visible=blind), live.blind, live.who, **QUIET)
-    begun = live.start.click(comparing.begin, live.inputs, [live.message, live.working, live.start, live.stop], **QUIET)
+    begun = live.start.click(
+        comparing.begin, live.inputs, [live.message, live.working, live.start, live.stop, live.form.fold], **QUIET
+    )
     judged = begun.then(comparing.compare, live.inputs, [live.message, live.working, *shown], show_progress="hidden",
                         api_visibility="private", **ONE_AT_A_TIME)  # fmt: skip
     judged.then(comparing.done, None, [live.start, live.stop, live.working], **QUIET).then(

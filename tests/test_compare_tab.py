@@ -9,7 +9,7 @@ from analysis import tab_compare
 from analysis.labelling import keep_label, labelled_by, make_label
 from analysis.side_by_side import blind_sides, judge_sides, missing_sides, open_sides
 from analysis.tab_compare import Comparing, baselines, compared
-from analysis.tab_compare_panels import VOTES
+from analysis.tab_compare_panels import FIRST_JUDGES, VOTES
 from analysis.votes import ballot_of, draw_two, keep_vote, leaders, leaders_section, vote_item
 from tests.clips import Clip
 from tests.test_analysis_commands import ratings, write
@@ -82,7 +82,9 @@ def test_a_blind_reader_is_told_no_name(form, judges, tmp_path):
 
 
 def test_a_judge_that_could_not_be_loaded_is_not_named_either(form, judges, tmp_path):
-    sides = judge_sides(form, [judges["kind"], "nobody-such"], tmp_path / "runs", ResidentJudge(), blind=True)
+    (tmp_path / "nobody-such").mkdir()
+    names = [judges["kind"], str(tmp_path / "nobody-such")]
+    sides = judge_sides(form, names, tmp_path / "runs", ResidentJudge(), blind=True)
     with pytest.raises(InputError) as error:
         ballot_of(sides)
     assert "nobody-such" not in str(error.value)
@@ -181,6 +183,23 @@ def test_a_blind_round_from_the_button_to_the_names(comparing, form, judges):
     assert "kind.yaml" in voted[live.told] and "strict.yaml" in voted[live.sides] and voted[live.ballot] is None
     assert voted[live.leaders["votes"].box]["visible"]
     assert len(Run.open(comparing.runs / "votes").judgments()) == 1
+
+
+@pytest.mark.parametrize("blind", [False, True])
+def test_a_metric_without_a_reference_is_told_before_anybody_is_asked(comparing, form, blind):
+    live, values = comparing.live, values_of(comparing, form, FIRST_JUDGES, blind)
+    begun = comparing.begin(Request, *values)
+    assert "write a reference answer, which metric:rouge_l compares with" in begun[live.message]
+    assert begun[live.form.fold].open and live.stop not in begun
+    assert list(comparing.compare(Request, *values)) == [{live.message: gr.skip()}]
+    given = values_of(comparing, replace(form, reference="A circle."), FIRST_JUDGES, blind)
+    assert live.form.fold not in comparing.begin(Request, *given)
+
+
+def test_a_vote_is_not_begun_with_a_judge_that_would_refuse(form, judges):
+    wide = replace(form, frames=60)
+    assert "at most 32 frames" in missing_sides(wide, [judges["kind"], "embedded"], True)
+    assert missing_sides(wide, [judges["kind"], "embedded"], False) == ""  # it says so beside the others' verdicts
 
 
 def test_what_is_missing_is_said_at_the_button(comparing):

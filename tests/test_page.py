@@ -51,6 +51,8 @@ COMPARE = "pairwise"
     (replace(COMPLETE, video=None, text_only=True), ""),
     (replace(COMPLETE, video=None, description="A ball."), ""),
     (replace(COMPLETE, judge=" "), "Almost there: choose a judge."),
+    (replace(COMPLETE, judge="metric:bleu"), "Almost there: write a reference answer, which metric:bleu compares with."),
+    (replace(COMPLETE, judge="metric:bleu", reference="A ball."), ""),
     (replace(COMPLETE, mode=COMPARE), "Almost there: give one more response."),
     (replace(COMPLETE, mode=COMPARE, responses=()), "Almost there: give two responses."),
     (replace(COMPLETE, mode=COMPARE, responses=("a", "b", "c")),

@@ -144,9 +144,11 @@ class Judging(NamedTuple):
     def begin(self, request: gr.Request, *values) -> dict:
         """At once, while others may be waiting for the judge: say what is missing, or that the work has begun."""
         self.stops.forget(request.session_hash)
-        if missing := missing_sentence(missing_inputs(read_form(*values))):
-            return {self.message: show.note(missing, "warn")}
-        if refusal(read_form(*values)):  # stands beside the button already
+        wanted = read_form(*values)
+        if missing := missing_sentence(missing_inputs(wanted)):
+            opened = forms.with_reference_in_sight(self.form, wanted, [wanted.judge or ""])
+            return {self.message: show.note(escape(missing), "warn")} | opened
+        if refusal(wanted):  # stands beside the button already
             return {self.message: ""}
         waits = ("waiting for the judge", 0)
         return {self.message: show.working_line(*waits), self.result.working: gr.update(visible=True, value=show.working(*waits)),
@@ -193,7 +195,12 @@ def _wire_verdict(judging: Judging) -> None:
         judged.then(judging.done, None, [start, stop], **QUIET)
         judged.then(**stale).then(None, js=SHOW_RESULT, api_visibility="private")
 
-    begin = {"fn": judging.begin, "inputs": inputs, "outputs": [message, result.working, start, stop], **QUIET}
+    begin = {
+        "fn": judging.begin,
+        "inputs": inputs,
+        "outputs": [message, result.working, start, stop, form.fold],
+        **QUIET,
+    }
     judge_after(gr.on([start.click, form.instruction.submit, *(one.submit for one in form.responses)], **begin))
     for example in load_examples()[:1]:
         fill = result.try_example.click(

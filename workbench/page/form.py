@@ -79,7 +79,16 @@ def missing_inputs(form: JudgeForm) -> list[str]:
         missing.append("write the instruction")
     if not (form.judge or "").strip():
         missing.append("choose a judge")
-    return missing + _missing_responses(form)
+    return missing + missing_reference(form, [form.judge or ""]) + _missing_responses(form)
+
+
+def missing_reference(form: JudgeForm, judges: Sequence[str]) -> list[str]:
+    """That a reference answer is to be given, for the metrics among these judges; empty where it is or none needs it."""
+    metrics = [name.strip() for name in judges if name.strip().startswith("metric:")]
+    if not metrics or form.reference.strip():
+        return []
+    compare = "compares" if len(metrics) == 1 else "compare"
+    return [f"write a reference answer, which {' and '.join(metrics)} {compare} with"]
 
 
 def _missing_responses(form: JudgeForm) -> list[str]:

@@ -1,12 +1,13 @@
 """The left side of the Judge tab: the components that hold a JudgeForm, laid out, and read back into one."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import gradio as gr
 
 from workbench.page.examples import Example, shipped_path
 from workbench.page.fast_mode import fast_mode_help
-from workbench.page.form import MODES, MOST_FRAMES, MOST_RESPONSES, JudgeForm
+from workbench.page.form import MODES, MOST_FRAMES, MOST_RESPONSES, JudgeForm, missing_reference
 from workbench.page.known_judge import about_judge, fitting_mode, frames_help, known_judge
 from workbench.page.served_judge import offered_judges, served_judge
 from workbench.page.verdict_card import letter_of
@@ -38,6 +39,7 @@ class FormPanel(NamedTuple):
     count: gr.State
     player: gr.Video
     video_note: gr.HTML
+    fold: gr.Accordion  # the reference is in it
 
     @property
     def inputs(self) -> list[gr.components.Component]:
@@ -93,12 +95,12 @@ def form_panel(prefix: str = "vj") -> FormPanel:
     with gr.Column(elem_classes="vj-more"):
         with gr.Accordion("Rubric, scale and criteria", open=False):
             rubric, low, high, labels, criteria = _guide()
-        with gr.Accordion("Reference, frames and sampling", open=False):
+        with gr.Accordion("Reference, frames and sampling", open=False) as fold:
             reference, description, frames, temperature, seed, text_only = _settings(prefix, first)
     score_only = _fast_mode(prefix, judge, first)
     return FormPanel(
         video, instruction, mode, judge, text_only, reference, description, rubric, low, high, labels, criteria, frames,
-        temperature, seed, score_only, responses, rows, removes, add, gr.State(1), player, video_note,
+        temperature, seed, score_only, responses, rows, removes, add, gr.State(1), player, video_note, fold,
     )  # fmt: skip
 
 
@@ -197,6 +199,11 @@ def with_judge(panel: FormPanel, spec: str | None, mode: str = "pointwise") -> d
     return {panel.judge: gr.update(info=about_judge(spec)), panel.frames: frames, panel.mode: fitting_mode(spec, mode)}
 
 
+def with_reference_in_sight(panel: FormPanel, form: JudgeForm, judges: Sequence[str]) -> dict:
+    """Open the fold in which the reference is written, where one of the judges lacks it."""
+    return {panel.fold: gr.Accordion(open=True)} if missing_reference(form, judges) else {}
+
+
 def with_response_rows(panel: FormPanel, count: int) -> dict:
     """Show `count` response rows; they can be removed while there is more than one."""
     updates: dict = {row: gr.update(visible=number < count) for number, row in enumerate(panel.rows)}
@@ -221,10 +228,12 @@ def with_mode(panel: FormPanel, mode: str, count: int) -> dict:
 
 
 def with_example(panel: FormPanel, example: Example, judge: str | None = None) -> dict:
-    """Fill in an example and the way it is meant to be judged, or the nearest that the judge was made for."""
+    """Fill in an example and the way it is meant to be judged, or the nearest that the judge was made for; for a metric
+    with its reference."""
     mode, count = fitting_mode(judge or "", example.mode), len(example.responses)
     texts = [*example.responses, *[""] * (MOST_RESPONSES - count)]
-    filled = {panel.instruction: example.instruction, panel.reference: "", panel.description: ""}
+    reference = example.reference if (judge or "").strip().startswith("metric:") else ""
+    filled = {panel.instruction: example.instruction, panel.reference: reference, panel.description: ""}
     filled |= {panel.mode: gr.update(value=mode, info=MODES[mode].help), panel.video: example.video}
     filled |= with_player(panel, example.video, "") | dict(zip(panel.responses, texts, strict=True))
     return filled | with_response_rows(panel, count)
