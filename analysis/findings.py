@@ -8,9 +8,13 @@ from analysis.calibrate import JudgeCalibration, calibrate
 from analysis.comparison import Comparisons, compare
 from analysis.matching import Gold, Matched, gold_ratings
 from analysis.meta_evaluation import MetaEvaluation, meta_evaluate, rated_judges
+from analysis.recalibration import MapKind
 from analysis.records import Records, judge_columns, read_runs
 from analysis.scaling_curves import Scaling, curves
 from workbench.errors import InputError
+
+MAPS: tuple[MapKind, ...] = ("isotonic", "ordinal")
+RISK = 0.1  # share of wrong verdicts at which a judge is to abstain
 
 
 class Findings(NamedTuple):
@@ -46,4 +50,4 @@ def findings(records: Records, gold: str = "human", dimension: str | None = None
     ratings = gold_ratings(records, gold)
     rated = rated_judges(records, judge_columns(records, gold), ratings) if ratings.items else {}
     scaling = curves(records, gold, least=2)
-    return Findings(tuple(runs), meta, calibrate(records, gold), comparison, why, rated, ratings, scaling)
+    return Findings(tuple(runs), meta, calibrate(records, gold, MAPS, RISK), comparison, why, rated, ratings, scaling)

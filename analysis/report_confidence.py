@@ -21,7 +21,8 @@ def confidence(found: Findings) -> Iterator[Section]:
         known = {name: one for name, one in parts.items() if one}
         if not known:
             continue
-        figures = {name: {"ece": one.ece, "brier": one.brier, "aurc": one.curve.aurc, "wrong": one.curve.risk}
+        figures = {name: {"ece": one.ece, "brier": one.brier, "aurc": one.curve.aurc, "wrong": one.curve.risk,
+                          **({"ranked_probability": one.ranked_probability} if one.ranked_probability else {})}
                    for name, one in known.items()}  # fmt: skip
         drawn = [Drawn(name, reliability_info(name, one), reliability_figure, "Verdicts by how sure the judge was: on the dotted "
                        "line it is as often right as it is sure; below, it is too sure. Larger points hold more verdicts; "

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from analysis.findings import Findings
+from analysis.report_calibration import abstaining, calibration, maps, readings
 from analysis.report_confidence import comparisons, confidence
 from analysis.report_preferences import dimensions, preferences, rankings, standings
 from analysis.report_ratings import errors, people, ratings, spread, superiority
@@ -19,7 +20,11 @@ PARTS = (
     dimensions,
     standings,
     rankings,
+    calibration,
+    readings,
+    maps,
     confidence,
+    abstaining,
     scaling,
     comparisons,
 )

@@ -92,6 +92,38 @@ def test_the_json_has_what_agree_has(report, tmp_path):
     assert numbers["comparison"]["ratings"]["tests"] and numbers["no_comparison"] == ""
 
 
+def test_what_calibrate_finds_is_in_the_report(report):
+    page, numbers, _ = report
+    judges = {name for name, one in numbers["calibration"].items() if one["ratings"]}
+    (ece,) = numbers["figures"]["calibration"]  # of judges without probabilities too
+    assert {row["label"] for row in ece["rows"]} == judges and any(name.startswith("warm") for name in judges)
+    assert "the judge gives no probabilities or is on another scale: warm [temperature=0.0], warm" in page
+    near = numbers["calibration"]["near [pointwise@1]"]["ratings"]
+    assert [row["label"] for row in numbers["figures"]["readings"][0]["rows"]]
+    assert {one["judge"] for one in numbers["figures"]["readings"]} == {"near [pointwise@1]", "far [pointwise@1]"}
+    assert near["confidence"]["abstention"]["target"] == 0.1
+    for words in ("When should it keep a rating to itself?", "near [pointwise@1], expected", "isotonic map less raw"):
+        assert words in page, words
+
+
+def test_a_map_is_never_shown_without_the_raw_score(report):
+    page, numbers, _ = report
+    drawn = numbers["figures"]["maps"]
+    assert drawn and all({"raw", "isotonic map, held-out videos", "ordinal map, held-out videos"}
+                         == {row["label"] for row in one["rows"]} for one in drawn)  # fmt: skip
+    for one in drawn:
+        mapped, raw = f"{one['judge']}, isotonic map, held-out videos", f"{one['judge']}, raw"
+        assert page.index(f">{raw}<") < page.index(f">{mapped}<")
+
+
+def test_every_section_has_a_place_on_the_page(report):
+    from analysis.tab import FIGURES
+
+    _, numbers, _ = report
+    keys = {"standings" if key.startswith("standings-") else key for key in numbers["figures"]}
+    assert keys <= set(FIGURES)
+
+
 def test_judges_asked_twice_have_curves_and_others_have_none(report):
     page, numbers, _ = report
     assert {name for name, one in numbers["scaling"].items() if one["ratings"]} == {
