@@ -14,8 +14,9 @@ from training.sft import IGNORE, Packed
 WORDS = [
     *("?", "<v>", "red", "green", "circle", "square", "left", "up", "look", "at", "the", "object"),
     *("said", "seen", "wrong", ":", ".", ",", "shape", "then", "first"),
+    *("<response_a>", "</response_a>", "<response_b>", "</response_b>", "A", "B"),
 ]
-WORD = re.compile(r"\w+|[:.,]")
+WORD = re.compile(r"</?\w+>|\w+|[:.,]")
 
 
 class Words:
@@ -92,6 +93,13 @@ def test_the_name_of_the_object_is_looked_up_and_what_was_said_is_read():
     found = told(packed("look at the red object left", "shape: seen circle, said left:"), SCENE)
     assert READING in found and found[READING] == {"left": [11]}
     assert told(packed("look at the red object", "shape: seen circle."))[NAMING] == {"circle": [9]}
+
+
+def test_of_a_pair_the_response_that_is_weighed_is_read():
+    shown = "left <response_a> red left </response_a> <response_b> left up </response_b>"
+    pack = packed(shown, "A: first: seen first left, said left: B: first: seen first left, said left:")
+    reading = next(gaze for gaze in gazes(Words(), pack, SCENE) if gaze.heads == READING)
+    assert [wanted.nonzero().flatten().tolist() for wanted in reading.wanted] == [[9], [12]]
 
 
 def test_where_it_is_not_certain_which_object_is_meant_nothing_is_told():

@@ -70,9 +70,12 @@ def gazes(tokenizer: Any, packed: Packed, scene: Scene | None) -> list[Gaze]:
         where = [(place, *span) for place, span in zip(places, spans["offset_mapping"], strict=True)]
         prompt = (packed.types == 0) & ((packed.branches == 0) | (packed.branches == own))
         prompt[places[0] :] = False  # not what stands in the reply without being learned
+        weighed = _responses(tokenizer, packed.ids, prompt)
+        second = next((match.start() for match in SECOND.finditer(text)), len(text))
         for start, end in (match.span(1) for match in SAID.finditer(text)):
+            response = weighed[-1] if start > second else weighed[0]
             for place in _under(where, start, end):
-                _add(found[READING], place, prompt & (packed.ids == packed.ids[place]))
+                _add(found[READING], place, response & (packed.ids == packed.ids[place]))
         if scene is None:
             continue
         video = (packed.types != 0).nonzero().squeeze(1)
@@ -138,6 +141,18 @@ def _shares(queries: torch.Tensor, keys: torch.Tensor, pack: Packed, gaze: Gaze)
         return scores.masked_fill(~gaze.wanted, -torch.inf).logsumexp(-1) - scores.logsumexp(-1)
 
 
+def _responses(tokenizer: Any, ids: torch.Tensor, prompt: torch.Tensor) -> list[torch.Tensor]:
+    """Which tokens of a prompt are those of response A, of response B: bool [n] each; all where their tags are not found."""
+    inside = []
+    for name in ("response_a", "response_b"):
+        opening, closing = (tokenizer(tag)["input_ids"] for tag in (f"<{name}>", f"</{name}>"))
+        first, last = (prompt & (ids == tag[-1]) for tag in (opening, closing))
+        if len(opening) > 1 or len(closing) > 1 or first.sum() != 1 or last.sum() != 1:
+            return [prompt]
+        inside.append(prompt & (first.cumsum(0) == 1) & (last.cumsum(0) == 0))
+    return inside
+
+
 def _add(found: list[tuple[int, torch.Tensor]], place: int, wanted: torch.Tensor) -> None:
     if wanted.any():
         found.append((place, wanted))
@@ -151,7 +166,7 @@ def _under(where: Sequence[tuple[int, int, int]], start: int, end: int) -> Itera
 def _objects_told(text: str, facts: Mapping[str, Any], asked: set[str]) -> Iterator[tuple[int, int, str, int]]:
     """(start, end, fact, object) of each value seen in a rationale, where it is certain which object it is of."""
     start = 0
-    for part in SECOND.split(text) if text.startswith("A: ") else [text]:
+    for part in SECOND.split(text):
         steps = [match for match in STEP.finditer(part) if match[1] in OBJECT]
         for number in {step[2] for step in steps}:
             mine = [step for step in steps if step[2] == number]

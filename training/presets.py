@@ -24,7 +24,7 @@ class Stage:
     frames: Mapping[int, float] = field(default_factory=dict)  # frames of a video -> share; none: as the policy says
     views: tuple[View, ...] = get_args(View)  # how the videos are seen; in more than one, other rows vary as well
     misled: float = 0.0  # share of the judging packs whose rationales misread the video (training.misled)
-    deciding: float = 1.0  # weight of the first token of a reply (reasons or none), and of the better response as concluded
+    deciding: float = 1.0  # weight of the first token of a reply (reasons or none), and of the conclusions
     mix: Mapping[str, float] = field(default_factory=dict)  # prompt or task -> packs a step, a fraction being a chance
 
 

@@ -148,8 +148,9 @@ def verdict_ids(processor: Any) -> tuple[int, int]:
 
 
 def conclusion_ids(processor: Any) -> list[tuple[int, int]]:
-    """The two tokens that the last sentence of a pair's rationale begins with, for either response: "A is better."."""
-    return [tuple(processor.tokenizer(f" {name} is")["input_ids"][-2:]) for name in "AB"]
+    """The tokens that the conclusions of rationales begin with, two each: "A is better.", "2 wrong"."""
+    sentences = [*(f" {name} is" for name in "AB"), *(f" {count} wrong" for count in range(10))]
+    return [tuple(processor.tokenizer(sentence)["input_ids"][-2:]) for sentence in sentences]
 
 
 def _verdict_labels(processor: Any, encoded: Encoded) -> Any:

@@ -196,7 +196,7 @@ def draw_packs(
 
 def _weights(batch: Sequence[Load], verdicts: torch.Tensor, conclusions: torch.Tensor, deciding: float) -> torch.Tensor:
     """Weight of every target token: of "correct" and "wrong" more, which are few and on which the score hangs; `deciding`
-    of the first token of a reply, and of the name of the better response where a rationale concludes ("A" before "is").
+    of the first token of a reply, and of those by which a rationale concludes (training.rows.conclusion_ids).
 
     The responses' names head their parts of a rationale as well: weighed there too, a judge concludes time and again.
     """
