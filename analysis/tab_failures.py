@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
+from html import escape
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,6 +16,7 @@ from analysis.labelling import LABELS, keep_label, labelled_by, make_label, show
 from workbench.errors import VideoError, WorkbenchError
 from workbench.owners import own_name
 from workbench.page.frame_strip import frame_strip
+from workbench.page.places import without_folders
 from workbench.page.show import error_note, note
 from workbench.page.upload import UPLOAD_LIMITS, copy_to_show
 from workbench.page.verbatim import COPY_SCRIPT, verbatim_command
@@ -209,7 +211,8 @@ def _wire_export(panel: Explorer, chosen: gr.Dropdown, gold: gr.Dropdown, runs: 
             queued = export_now(runs, folders, whose or "human", found, filters)
         except WorkbenchError as error:
             return error_note(error), gr.update(visible=False)
-        told = f'<p class="vj-sub">{queued.exported} Written to {queued.exported.folder.name}.</p>'
+        said = f"{queued.exported} Written to {queued.exported.folder.name}."
+        told = f'<p class="vj-sub">{escape(said)}</p>'
         return told + verbatim_command("The command that does the same", queued.command), gr.update(
             value=str(queued.archive), visible=True
         )
@@ -277,8 +280,8 @@ def video_of(item: Item, runs: Path) -> tuple[str | None, str]:
     try:
         upload = copy_to_show(item.video.path, item.video.sha256)
     except VideoError as error:
-        return None, note(f"The video cannot be shown. {error}", "warn")
-    return upload.playable, f'<p class="vj-sub">{upload.sentence}</p>'
+        return None, note(f"The video cannot be shown. {escape(without_folders(error))}", "warn")
+    return upload.playable, f'<p class="vj-sub">{escape(upload.sentence)}</p>'
 
 
 def strip_of(texts: CaseTexts, hidden: bool) -> str:

@@ -251,6 +251,13 @@ def test_the_page_shows_a_video_to_who_may_have_it_alone(clip, tmp_path):
         ask_for_owners(lambda: None)
 
 
+def test_a_video_that_cannot_be_shown_is_named_as_text(tmp_path):
+    path = tmp_path / "<img src=x onerror=alert(1)>.mp4"
+    path.write_bytes(b"no video")
+    told = video_of(Item(Video("0" * 64, str(path)), "What?", ("a",)), tmp_path)[1]
+    assert "cannot be shown" in told and "<img" not in told
+
+
 def test_a_label_is_given_on_the_command_line_too(run, tmp_path):
     folder, items = run
     labels = tmp_path / "labels"
