@@ -191,7 +191,8 @@ def test_two_processes_learn_as_one_model(data, tmp_path):
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
     assert (tmp_path / "judge" / "model.safetensors").exists()
-    assert len((tmp_path / "metrics.jsonl").read_text().splitlines()) == 5  # the first process alone writes
+    logged = (tmp_path / "metrics.jsonl").read_text().splitlines()
+    assert len(logged) == len(load_preset("embedded").stages)  # the first process alone writes
 
 
 def test_the_tokens_that_decide_weigh_more(world, learner):
