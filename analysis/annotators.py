@@ -65,12 +65,15 @@ def _interval_alpha(sums: np.ndarray) -> np.ndarray:
 
 
 def against_the_others(ratings: np.ndarray, clusters: np.ndarray) -> list[dict[str, Estimate]]:
-    """For each annotator: agreement of their ratings with the mean of the others' on the same items."""
+    """For each annotator: agreement of their ratings with the mean of the others' on the same items.
+
+    Items that they, or all others, did not rate are left out and counted.
+    """
     found = []
     for who in range(len(ratings)):
         rest = np.delete(ratings, who, axis=0)
         known = np.isfinite(rest)
         others = ratio(np.where(known, rest, 0).sum(0), known.sum(0))
         here = np.isfinite(ratings[who]) & np.isfinite(others)
-        found.append(agreement(ratings[who][here], others[here], clusters[here]))
+        found.append(agreement(ratings[who][here], others[here], clusters[here], int((~here).sum())))
     return found

@@ -24,7 +24,7 @@ from analysis.calibration import (
 from analysis.estimate import Estimate
 from analysis.matching import Coverage, Gold, Matched, gold_ratings, matched_judges, no_common_items
 from analysis.meta_evaluation import OTHER_SCALE, scaled, scaled_test
-from analysis.pairs import gold_choices, pair_coverage, pair_rows
+from analysis.pairs import PairRow, gold_choices, pair_coverage, pair_rows
 from analysis.recalibration import MapKind, Recalibrated, recalibrate
 from analysis.records import Records, judge_columns
 from analysis.scales import same_scale
@@ -87,8 +87,7 @@ def calibrate(
         chosen = any(row.gold for row in rows)
         judge = JudgeCalibration(
             _ratings(name, rated[name], ratings, records, column, maps, risk) if name in rated else None,
-            ChoiceCalibration(pair_coverage(rows, choices), _confidence(confident_choices(rows), risk, ratings=False))
-            if chosen else None,
+            _choices(rows, pair_coverage(rows, choices), risk) if chosen else None,
         )  # fmt: skip
         if judge.ratings or judge.choices:
             found[name] = judge
@@ -104,7 +103,7 @@ def _ratings(
     ece = rating_ece(one.scores, one.gold, one.clusters, one.coverage.left_out)
     if not own_scale:
         ece = ece._replace(value=None, low=None, high=None, reason=OTHER_SCALE)
-    rows = confident_ratings(records, column, gold.by_item)
+    rows = confident_ratings(records, column, gold.by_item).beside(one.coverage)
     fitted = {kind: recalibrate(kind, one.scores, one.gold, one.clusters, name) for kind in maps}
     # A map's ratings are on the gold's scale, whatever the raw scores are on.
     known = {kind: found._replace(raw=scaled(found.raw, own_scale), test=scaled_test(found.test, own_scale))
@@ -116,6 +115,10 @@ def _ratings(
         _confidence(rows, risk, ratings=True) if own_scale else None,
         known,
     )
+
+
+def _choices(rows: Sequence[PairRow], coverage: Coverage, risk: float | None) -> ChoiceCalibration:
+    return ChoiceCalibration(coverage, _confidence(confident_choices(rows).beside(coverage), risk, ratings=False))
 
 
 def _readings(one: Matched, rows: Confident) -> dict[str, dict[str, Estimate]]:
@@ -138,8 +141,10 @@ def _confidence(rows: Confident, risk: float | None, ratings: bool) -> Confidenc
         ranked_probability(rows) if ratings else None,
         reliability(rows),
         sure_errors(rows),
-        risk_coverage(sure, wrong, rows.clusters),
-        risk_coverage(sure, np.abs(expected_ratings(rows) - _gold_levels(rows)), rows.clusters) if ratings else None,
+        risk_coverage(sure, wrong, rows.clusters, rows.left_out),
+        risk_coverage(sure, np.abs(expected_ratings(rows) - _gold_levels(rows)), rows.clusters, rows.left_out)
+        if ratings
+        else None,
         abstention(sure, wrong, rows.clusters, risk) if risk is not None else None,
     )
 

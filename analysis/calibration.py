@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from analysis.estimate import Estimate, cluster_sums, estimate, mean_estimate, numbered, ratio
+from analysis.matching import Coverage
 from analysis.pairs import PairRow
 from analysis.records import Records
 
@@ -20,7 +21,8 @@ SURE = 0.9
 class Confident(NamedTuple):
     """Rows with probabilities: probs [rows, answers] sum to 1; gold [rows] is the place of the right answer.
 
-    `answers` are the menu: levels of a rating ascending, or choices. `left_out` counts scored rows without probabilities.
+    `answers` are the menu: levels of a rating ascending, or choices. `left_out` counts scored rows without probabilities,
+    and with `beside` also what the coverage left out.
     """
 
     answers: list[str]
@@ -29,6 +31,10 @@ class Confident(NamedTuple):
     clusters: np.ndarray
     rows: list[tuple[str, int]]
     left_out: int
+
+    def beside(self, coverage: Coverage) -> "Confident":
+        """The same rows, beside all that were, or should have been, asked for."""
+        return self._replace(left_out=self.left_out + coverage.left_out)
 
     @property
     def confidence(self) -> np.ndarray:

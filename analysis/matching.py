@@ -5,7 +5,7 @@ of one video are drawn together, so that repeats do not narrow an interval.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +17,7 @@ from workbench.errors import InputError
 
 
 class Coverage(NamedTuple):
-    """What became of the items that have a gold label: rows by status; `absent` is the number never asked."""
+    """What became of the items that have a gold label: rows by status; `absent` are those never asked (`absent_rows`)."""
 
     scored: int
     unparsed: int = 0
@@ -25,6 +25,10 @@ class Coverage(NamedTuple):
     skipped: int = 0
     absent: int = 0
     no_gold: int = 0  # the judge's own scored rows that no gold label is there for
+
+    @property
+    def asked(self) -> int:
+        return self.scored + self.unparsed + self.failed + self.skipped
 
     @property
     def left_out(self) -> int:
@@ -98,17 +102,32 @@ def gold_ratings(records: Records, gold: str) -> Gold:
     return Gold([list(by_judge)[place] for place in raters], list(found), clusters, ratings[raters])
 
 
+def usual_rows(counts: Iterable[int]) -> int:
+    """How often a judge is asked about an item, samples times orders: the most frequent count, of equals the largest.
+
+    1 where it was asked about none.
+    """
+    frequent = Counter(counts)
+    return max(frequent, key=lambda count: (frequent[count], count), default=1)
+
+
+def absent_rows(items: Iterable[str], asked: Mapping[str, int]) -> int:
+    """The rows that these items lack beside what is usual, of a judge that was `asked` so often about each item id."""
+    usual = usual_rows(asked.values())
+    return sum(max(0, usual - asked.get(item, 0)) for item in items)
+
+
 def match_ratings(
     verdicts: Sequence[Verdict], gold: Mapping[str, float], clusters: Mapping[str, int], records: Records
 ) -> Matched:
     """The scored verdicts of one judge on items with a gold rating; gold and clusters are by item id."""
     rows = [v for v in verdicts if v.score is not None and v.item in gold]
-    asked = {v.item for v in verdicts}
+    asked = Counter(v.item for v in verdicts if v.item in gold)
     statuses = Counter(v.status for v in verdicts if v.item in gold)
     coverage = Coverage(
         len(rows),
         *(statuses[name] for name in ("unparsed", "failed", "skipped")),
-        absent=sum(item not in asked for item in gold),
+        absent=absent_rows(gold, asked),
         no_gold=sum(v.score is not None and v.item not in gold and _rated_alone(records, v) for v in verdicts),
     )
     return Matched(
@@ -134,7 +153,7 @@ def matched_judges(
     for verdict in records.of(judges.values()):
         by_column[verdict.column].append(verdict)
     found = {name: match_ratings(by_column[place], ratings, clusters, records) for name, place in judges.items()}
-    return {name: one for name, one in found.items() if one.coverage.absent < len(ratings)}
+    return {name: one for name, one in found.items() if one.coverage.asked}
 
 
 def no_common_items(gold: str) -> InputError:

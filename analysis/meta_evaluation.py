@@ -152,7 +152,7 @@ def _preferences(
     versus = point_versus_pair(records, points, rows)
     return Preferences(
         pair_coverage(rows, gold),
-        preference(rows),
+        preference(rows, gold),
         by_dimension(rows, dimension) if dimension else None,
         versus if versus.equal.n else None,
         standings(*games_of(rows)),

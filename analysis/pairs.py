@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from analysis.gold_labels import gold_labels
-from analysis.matching import Coverage
+from analysis.matching import Coverage, absent_rows
 from analysis.records import Records, Verdict
 from workbench.judge import PairOutcome, pair_outcome
 from workbench.schema import Choice
@@ -90,13 +90,20 @@ def _majority(votes: Counter) -> Choice:
 
 
 def pair_coverage(rows: Iterable[PairRow], gold: Mapping[str, Choice]) -> Coverage:
-    """What became of the verdicts on pairs with a gold choice: verdicts by status; pairs never asked."""
+    """What became of the verdicts on pairs with a gold choice: verdicts by status; verdicts never asked for."""
     rows = list(rows)
     statuses = Counter(v.status for row in rows if row.gold for v in row.verdicts)
-    asked = {row.item for row in rows}
     return Coverage(statuses["scored"], statuses["unparsed"], statuses["failed"], statuses["skipped"],
-                    absent=sum(item not in asked for item in gold),
+                    absent=absent_rows(gold, verdicts_asked(row for row in rows if row.gold)),
                     no_gold=sum(v.status == "scored" for row in rows if not row.gold for v in row.verdicts))  # fmt: skip
+
+
+def verdicts_asked(rows: Iterable[PairRow]) -> Counter[str]:
+    """How many verdicts were asked for by item id: samples times orders."""
+    asked: Counter[str] = Counter()
+    for row in rows:
+        asked[row.item] += len(row.verdicts)
+    return asked
 
 
 def shown_first(verdict: Verdict) -> Choice:

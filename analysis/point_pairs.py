@@ -1,11 +1,12 @@
 """Ratings of single responses read as preferences: PSup and delta(C-D), and where points contradict a pair verdict."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import NamedTuple
 
 from analysis.estimate import Estimate, mean_estimate, numbered
+from analysis.matching import usual_rows
 from analysis.pairs import PairRow
 from analysis.records import Records, Verdict
 
@@ -45,25 +46,42 @@ class PointVersusPair(NamedTuple):
 
 
 def superiority(records: Records, column: int, gold: Mapping[str, float]) -> Superiority:
-    """PSup and delta over all pairs of responses to one question with unequal gold ratings; gold is by item id."""
-    groups: dict[tuple[str, int], list[Verdict]] = defaultdict(list)
+    """PSup and delta over all pairs of responses to one question with unequal gold ratings; gold is by item id.
+
+    A pair of which a response has no rating, or was never asked about, is left out and counted, once for each sample.
+    """
+    given: dict[str, dict[int, Verdict]] = defaultdict(dict)
     for verdict in records.of([column]):
-        if verdict.item in gold and verdict.item in records.items:
-            groups[records.items[verdict.item].question, verdict.sample].append(verdict)
+        if verdict.item in gold:
+            given[verdict.item][verdict.sample] = verdict
+    usual = usual_rows(len(samples) for samples in given.values())
     gaps, videos, missing = [], [], 0
-    for group in groups.values():
-        for one, other in combinations(group, 2):
-            if gold[one.item] == gold[other.item]:
-                continue
-            better, worse = (one, other) if gold[one.item] > gold[other.item] else (other, one)
-            if better.score is None or worse.score is None:
-                missing += 1
-                continue
-            gaps.append(better.score - worse.score)
-            videos.append(records.items[better.item].video)
+    for better, worse in _unequal(records, gold):
+        found = _gaps(given[better], given[worse])
+        missing += max(usual, len(given[better].keys() | given[worse].keys())) - len(found)
+        gaps += found
+        videos += [records.items[better].video] * len(found)
     clusters = numbered(videos)
     means = ([gap > 0 for gap in gaps], [gap == 0 for gap in gaps], [(gap > 0) + (gap == 0) / 2 for gap in gaps], gaps)
     return Superiority(*(mean_estimate(values, clusters, missing) for values in means))
+
+
+def _unequal(records: Records, gold: Mapping[str, float]) -> Iterator[tuple[str, str]]:
+    """Every two items of one question with unequal gold ratings, the better one first."""
+    questions: dict[str, list[str]] = defaultdict(list)
+    for item in gold:
+        if item in records.items:
+            questions[records.items[item].question].append(item)
+    for items in questions.values():
+        for one, other in combinations(items, 2):
+            if gold[one] != gold[other]:
+                yield (one, other) if gold[one] > gold[other] else (other, one)
+
+
+def _gaps(better: Mapping[int, Verdict], worse: Mapping[int, Verdict]) -> list[float]:
+    """Rating of the better response less that of the worse, of each sample that rated both."""
+    both = [(better[sample].score, worse[sample].score) for sample in sorted(better.keys() & worse.keys())]
+    return [one - other for one, other in both if one is not None and other is not None]
 
 
 def point_versus_pair(records: Records, points: Sequence[int], pairs: Sequence[PairRow]) -> PointVersusPair:

@@ -3,19 +3,26 @@
 Ties and inconsistent pairs are told apart and never halved into an accuracy. Definitions: docs/statistics.md.
 """
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from analysis.contingency import cohen_kappa, disagreement
 from analysis.estimate import Estimate, cluster_counts, cluster_sums, estimate, mean_estimate, numbered, ratio
-from analysis.pairs import PairRow, shown_first
+from analysis.matching import absent_rows
+from analysis.pairs import PairRow, shown_first, verdicts_asked
 from analysis.records import Verdict
+from workbench.schema import Choice
 
 PREFERENCE = ("accuracy", "accuracy_decided", "accuracy_missing_wrong", "consistent_accuracy", "accuracy_of_consistent",
               "inconsistent", "ties", "kappa", "first_chosen", "position_bias", "accuracy_gap_by_position")  # fmt: skip
+# Of all pairs judged, whether or not they have a gold choice.
+OF_ALL = ("inconsistent", "ties", "first_chosen", "position_bias")
+OF_PAIRS = ("consistent_accuracy", "accuracy_of_consistent", "kappa")
 OUTCOMES = ("A", "B", "tie")
+NO_GOLD: Mapping[str, Choice] = {}
 ONE_ORDER = "no pair was judged in both orders"
 
 
@@ -27,8 +34,11 @@ class Dimensions(NamedTuple):
     by_value: dict[str, Estimate]
 
 
-def preference(rows: Sequence[PairRow]) -> dict[str, Estimate]:
-    """Every figure of PREFERENCE. Accuracies are of pairs whose gold choice is A or B; the rest of all pairs."""
+def preference(rows: Sequence[PairRow], gold: Mapping[str, Choice] = NO_GOLD) -> dict[str, Estimate]:
+    """Every figure of PREFERENCE. Accuracies are of pairs whose gold choice is A or B; the rest of all pairs.
+
+    What was never asked of the pairs of `gold`, by item id, is left out of the accuracies and of kappa, and counted.
+    """
     decidable = [row for row in rows if row.gold in ("A", "B")]
     twice, all_twice = ([row for row in some if row.both_orders] for some in (decidable, rows))
     figures = {
@@ -49,7 +59,16 @@ def preference(rows: Sequence[PairRow]) -> dict[str, Estimate]:
     for name in ("consistent_accuracy", "accuracy_of_consistent", "inconsistent", "first_chosen", "position_bias"):
         if not all_twice:
             figures[name] = figures[name]._replace(reason=ONE_ORDER)
-    return figures
+    return {name: one._replace(left_out=one.left_out + _absent(name, rows, gold)) for name, one in figures.items()}
+
+
+def _absent(figure: str, rows: Sequence[PairRow], gold: Mapping[str, Choice]) -> int:
+    """Verdicts, or pairs where the figure is of those, that were never asked for though they have a gold choice."""
+    if figure in OF_ALL:
+        return 0
+    items = [item for item, choice in gold.items() if figure == "kappa" or choice in ("A", "B")]
+    asked = Counter(row.item for row in rows) if figure in OF_PAIRS else verdicts_asked(rows)
+    return absent_rows(items, {item: asked[item] for item in gold if item in asked})
 
 
 def _is_right(row: PairRow, verdict: Verdict) -> float:

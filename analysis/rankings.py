@@ -1,11 +1,13 @@
 """Rankings of three and more responses measured: normalised edit distance, Kendall's tau, the best one found."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 from scipy.stats import kendalltau
 
 from analysis.estimate import Estimate, mean_estimate, numbered
 from analysis.gold_labels import gold_labels
+from analysis.matching import absent_rows
 from analysis.records import Records
 from workbench.errors import InputError
 from workbench.replies import Unparsed, read_reply
@@ -16,11 +18,20 @@ RANKING = ("edit_distance", "kendall_tau", "exact", "best_found")
 
 
 def ranking_figures(records: Records, column: int, gold: str) -> dict[str, Estimate]:
-    """Every figure of RANKING for a judge's rankings beside the gold ones (all annotators', each a row of its own)."""
+    """Every figure of RANKING for a judge's rankings beside the gold ones (all annotators', each a row of its own).
+
+    Rankings never asked for are left out and counted; of a judge that was asked for none, nothing is.
+    """
     golds = gold_rankings(records, gold)
-    pairs, videos, missing = [], [], 0
-    for verdict in records.of([column]):
-        for truth in golds.get(verdict.item, ()):
+    verdicts = [verdict for verdict in records.of([column]) if verdict.item in golds]
+    asked = Counter(verdict.item for verdict in verdicts)
+    pairs, videos, missing = (
+        [],
+        [],
+        sum(len(golds[item]) * absent_rows([item], asked) for item in golds) if asked else 0,
+    )
+    for verdict in verdicts:
+        for truth in golds[verdict.item]:
             if verdict.ranking is None or sorted(verdict.ranking) != sorted(truth):
                 missing += 1
             else:

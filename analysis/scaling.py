@@ -26,12 +26,16 @@ MAX_POINTS = 9  # values of K on a curve
 
 
 class Samples(NamedTuple):
-    """Repeated ratings [items, samples], NaN where a sample has no verdict; `expected` the means of its probabilities."""
+    """Repeated ratings [items, samples], NaN where a sample has no verdict; `expected` the means of its probabilities.
+
+    `absent` counts the items with a gold rating that were never asked about.
+    """
 
     scores: np.ndarray
     expected: np.ndarray | None
     gold: np.ndarray
     clusters: np.ndarray
+    absent: int = 0
 
 
 class ScalePoint(NamedTuple):
@@ -62,7 +66,7 @@ def rating_samples(records: Records, column: int, gold: Gold) -> Samples | None:
                 expected[row, place] = _expected(verdict.probs)
     with_probs = np.isfinite(expected[np.isfinite(scores)]).all()
     return Samples(scores, expected if with_probs else None, np.array([means[item] for item in found]),
-                   np.array([videos[item] for item in found]))  # fmt: skip
+                   np.array([videos[item] for item in found]), len(means) - len(found))  # fmt: skip
 
 
 def _expected(probs) -> float:
@@ -127,19 +131,20 @@ def rating_curve(samples: Samples, seed: int = 0) -> list[ScalePoint]:
         for k in sizes(samples.scores.shape[1]) if source is not None else ():
             chosen = subsets_of(samples.scores.shape[1], k, seed)
             ratings = [aggregate(source[:, list(subset)], way) for subset in chosen]
-            points.append(ScalePoint(k, len(chosen), way, _mean_figures(ratings, samples.gold, samples.clusters)))
+            points.append(ScalePoint(k, len(chosen), way, _mean_figures(ratings, samples)))
     return points
 
 
-def _mean_figures(ratings: Sequence[np.ndarray], gold: np.ndarray, clusters: np.ndarray) -> dict[str, Estimate]:
+def _mean_figures(ratings: Sequence[np.ndarray], samples: Samples) -> dict[str, Estimate]:
     """Figures averaged over subsets; n is of all items with a rating in any subset."""
+    gold, clusters = samples.gold, samples.clusters
     drawn = [_drawn(scores, gold, clusters) for scores in ratings]
     n = int(np.isfinite(np.stack(ratings)).any(0).sum())
-    found = {}
+    left_out, videos, found = len(gold) - n + samples.absent, len(np.unique(clusters)), {}
     for name in FIGURES:
         value = float(np.mean([values[name][0] for values, _ in drawn]))
         draws = np.mean([draws[name] for _, draws in drawn], axis=0)
-        found[name] = with_interval(value, draws, n, len(gold) - n, len(np.unique(clusters)), "constant ratings")
+        found[name] = with_interval(value, draws, n, left_out, videos, "constant ratings")
     return found
 
 

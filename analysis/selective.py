@@ -41,11 +41,11 @@ class Abstention(NamedTuple):
     held_out_risk: Estimate
 
 
-def risk_coverage(confidence: np.ndarray, loss: np.ndarray, clusters: np.ndarray) -> RiskCoverage:
+def risk_coverage(confidence: np.ndarray, loss: np.ndarray, clusters: np.ndarray, left_out: int = 0) -> RiskCoverage:
     """The curve of confidence and loss [rows]; rows of one confidence are kept together or not at all."""
     loss = np.asarray(loss, float)
     if not len(loss):
-        none = mean_estimate([], np.empty(0, dtype=np.int64))
+        none = mean_estimate([], np.empty(0, dtype=np.int64), left_out)
         return RiskCoverage([], none, none)
     order = np.argsort(-confidence, kind="stable")
     _, place = np.unique(clusters, return_inverse=True)
@@ -57,8 +57,8 @@ def risk_coverage(confidence: np.ndarray, loss: np.ndarray, clusters: np.ndarray
               for end, count, risk in zip(ends, kept, risks, strict=True)]  # fmt: skip
     value = _area(ordered, ends, np.ones((1, len(order))))[0]
     draws = np.concatenate([_area(ordered, ends, weights) for weights in row_weights(place)])
-    aurc = with_interval(value, draws, len(order), 0, int(place.max()) + 1)
-    return RiskCoverage(_thinned(points), aurc, mean_estimate(loss, clusters))
+    aurc = with_interval(value, draws, len(order), left_out, int(place.max()) + 1)
+    return RiskCoverage(_thinned(points), aurc, mean_estimate(loss, clusters, left_out))
 
 
 def _area(loss: np.ndarray, ends: np.ndarray, weights: np.ndarray) -> np.ndarray:
