@@ -1,6 +1,7 @@
 """Detached jobs, with real processes: who lives, what they come to, and that stopping stops everything."""
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -72,6 +73,29 @@ def test_stopping_lets_it_write_down_what_it_has(begin):
     job = stop(folder)
     assert job.state == "stopped" and job.status["state"] == "stopped" and job.status["done"] == 1
     assert stop(folder).state == "stopped"  # again is no harm; who started it may only now write its exit status
+
+
+STARTER = """
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from workbench import jobs
+run, folder, takes_turn = sys.argv[1:]
+jobs.kind_of = lambda words: SimpleNamespace(takes_turn=bool(takes_turn))
+jobs.start(["-c", run, folder, "sleep"], Path(folder))
+"""
+
+
+@pytest.mark.parametrize("takes_turn", ["", "yes"])
+def test_a_job_of_a_server_that_ignores_interrupts_hears_them(tmp_path, takes_turn):
+    """As `python app.py &` in a script does: the shell has its children ignore them."""
+    words = [sys.executable, "-c", STARTER, RUN, str(tmp_path / "run"), takes_turn]
+    line = {"WORKBENCH_QUEUE": str(tmp_path / "line"), "PYTHONPATH": str(jobs.ROOT)}
+    script = f"{shlex.join(words)} & wait $!"
+    subprocess.run(["sh", "-c", script], env={**os.environ, **line}, check=True, timeout=60)
+    wait_for(tmp_path / "run", "running")
+    stopped = stop(tmp_path / "run", grace_seconds=30)
+    assert (stopped.state, stopped.status["state"]) == ("stopped", "stopped")
 
 
 def test_one_that_does_not_listen_is_killed_with_its_children(begin, tmp_path):

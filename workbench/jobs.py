@@ -36,6 +36,8 @@ State = Literal["waiting", "starting", "running", "done", "stopped", "failed"]
 GRACE_SECONDS = 2.0  # to write down what is under way, before the process is killed
 CANNOT_BE_DONE = 2  # exit code of our commands for a request that cannot be carried out
 ROOT = Path(__file__).parents[1]
+HEARING = ("import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); "
+           "os.execv(sys.executable, [sys.executable, *sys.argv[1:]])")  # fmt: skip
 
 
 class Job(NamedTuple):
@@ -97,13 +99,19 @@ def _launch(command: Sequence[str], folder: Path, cwd: Path, log: BinaryIO, aske
     inside = {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": log, "start_new_session": True, "cwd": cwd,
               "env": _environment(folder)}  # fmt: skip
     if asked is None:
-        return subprocess.Popen([sys.executable, *command], **inside)
+        return subprocess.Popen([*_python(), *command], **inside)
     ticket = turns.ask(turns.Turn("job", str(folder.resolve()), 0, asked))
     try:
         waits = ["-m", "workbench.waiting", str(folder.resolve()), str(asked), str(ticket.path), str(ticket.descriptor)]
-        return subprocess.Popen([sys.executable, *waits, *command], pass_fds=[ticket.descriptor], **inside)
+        return subprocess.Popen([*_python(), *waits, *command], pass_fds=[ticket.descriptor], **inside)
     finally:
         os.close(ticket.descriptor)  # ours; the process has its own
+
+
+def _python() -> list[str]:
+    """This Python, as the first words of a job's command. A process that ignores interrupts, as one that a script starts
+    with `&`, hands that on; a job must hear them, or it is killed before it has written down what it has."""
+    return [sys.executable, *(["-c", HEARING] if signal.getsignal(signal.SIGINT) is signal.SIG_IGN else [])]
 
 
 def _check_room(takes_turn: bool) -> None:
