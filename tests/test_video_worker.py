@@ -92,6 +92,22 @@ def test_the_worker_loads_no_model_library():
     assert done.stdout.strip() == "set()"
 
 
+def test_the_worker_is_given_no_secrets(long_clip, tmp_path, monkeypatch):
+    for name in ("HF_TOKEN", "WORKBENCH_PASSWORD", "OPENAI_API_KEY", "WORKBENCH_PLAIN"):
+        monkeypatch.setenv(name, "a value")
+    found = []
+
+    def look():
+        while not found:
+            found.extend(set(worker.environ()) for worker in workers_of(psutil.Process()))
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    sample_frames(long_clip, VideoPolicy(frames=100), LIMITS)
+    looking.join()
+    assert "WORKBENCH_PLAIN" in found[0] and not found[0] & {"HF_TOKEN", "WORKBENCH_PASSWORD", "OPENAI_API_KEY"}
+
+
 def test_the_wall_clock_ends_it(long_clip, tmp_path):
     start = time.monotonic()
     with pytest.raises(VideoError, match="longer than the 1 seconds"):

@@ -9,7 +9,7 @@ from typing import Any, TextIO
 
 HIDDEN = "[hidden]"
 SECRET_NAME = re.compile(
-    r"(TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY)S?$", re.IGNORECASE
+    r"(TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY|SERVER_?KEY)S?$", re.IGNORECASE
 )
 SHORTEST = 6  # characters; a shorter value would take ordinary words out of a text
 LOOKS_SECRET = re.compile(
@@ -51,6 +51,11 @@ def secrets() -> list[str]:
     """The secrets that this process holds, the longest first: environment variables by name, the stored Hub token."""
     found = {value.strip() for name, value in os.environ.items() if SECRET_NAME.search(name)} | {_stored_token()}
     return sorted((value for value in found if len(value) >= SHORTEST), key=len, reverse=True)
+
+
+def without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
+    """The variables of an environment that name no secret: all that a process needs which opens strangers' files."""
+    return {name: value for name, value in environment.items() if not SECRET_NAME.search(name)}
 
 
 def _stored_token() -> str:

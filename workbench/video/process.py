@@ -17,6 +17,7 @@ import psutil
 
 from workbench import errors
 from workbench.errors import VideoError
+from workbench.redaction import without_secrets
 from workbench.schema import VideoPolicy
 from workbench.video.container import check_path
 from workbench.video.frames import Frames, VideoInfo
@@ -59,7 +60,7 @@ def _ask(request: dict[str, Any], limits: VideoLimits) -> tuple[dict[str, Any], 
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         cwd=ROOT,
-        env=os.environ | ONE_THREAD,
+        env=without_secrets(os.environ) | ONE_THREAD,  # a file may take a decoder over
         start_new_session=True,
     )
     watch = _Watch(child, limits)
