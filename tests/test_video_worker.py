@@ -15,7 +15,7 @@ from clips import Clip, read_numbers
 
 from workbench.errors import InputError, VideoError
 from workbench.schema import VideoPolicy
-from workbench.video import VideoLimits, make_preview, probe, sample_frames
+from workbench.video import VideoLimits, make_preview, probe, process, sample_frames
 
 LIMITS = VideoLimits(wall_clock=60)
 ROOT = Path(__file__).resolve().parents[1]
@@ -92,20 +92,16 @@ def test_the_worker_loads_no_model_library():
     assert done.stdout.strip() == "set()"
 
 
-def test_the_worker_is_given_no_secrets(long_clip, tmp_path, monkeypatch):
+def test_the_worker_is_given_no_secrets(clip, monkeypatch):
     for name in ("HF_TOKEN", "WORKBENCH_PASSWORD", "OPENAI_API_KEY", "WORKBENCH_PLAIN"):
         monkeypatch.setenv(name, "a value")
-    found = []
-
-    def look():
-        while not found:
-            found.extend(set(worker.environ()) for worker in workers_of(psutil.Process()))
-
-    looking = threading.Thread(target=look)
-    looking.start()
-    sample_frames(long_clip, VideoPolicy(frames=100), LIMITS)
-    looking.join()
-    assert "WORKBENCH_PLAIN" in found[0] and not found[0] & {"HF_TOKEN", "WORKBENCH_PASSWORD", "OPENAI_API_KEY"}
+    given, popen = [], subprocess.Popen
+    monkeypatch.setattr(
+        process.subprocess, "Popen", lambda *words, env, **more: given.append(env) or popen(*words, env=env, **more)
+    )
+    assert len(sample_frames(clip, VideoPolicy(frames=2), LIMITS)) == 2
+    (found,) = given
+    assert "WORKBENCH_PLAIN" in found and not {"HF_TOKEN", "WORKBENCH_PASSWORD", "OPENAI_API_KEY"} & set(found)
 
 
 def test_the_wall_clock_ends_it(long_clip, tmp_path):
@@ -176,3 +172,31 @@ def test_many_at_once(clip):
     for thread in threads:
         thread.join()
     assert sorted(len(frames) for frames in results) == [1, 2, 3, 4]
+
+
+def test_no_more_at_once_than_there_are_places_and_waiting_takes_no_time_of_ones_own(clip, monkeypatch):
+    places, asked, at_work, most = threading.BoundedSemaphore(2), process._ask_worker, [], []
+    monkeypatch.setattr(process, "PLACES", places)
+
+    def ask(*request):
+        at_work.append(1)
+        most.append(len(at_work))
+        try:
+            return asked(*request)
+        finally:
+            at_work.pop()
+
+    monkeypatch.setattr(process, "_ask_worker", ask)
+    results = []
+    threads = [threading.Thread(target=lambda: results.append(probe(clip, LIMITS))) for _ in range(5)]
+    with places, places:
+        for thread in threads:
+            thread.start()
+        time.sleep(0.3)
+        assert not most  # and no clock runs before a worker begins
+    for thread in threads:
+        thread.join()
+    assert len(results) == 5 == len(most) and max(most) == 2
+    with pytest.raises(VideoError):
+        probe(__file__, LIMITS)  # one that fails gives its place back
+    assert places.acquire(blocking=False) and places.acquire(blocking=False)

@@ -26,6 +26,7 @@ from workbench.video.limits import VideoLimits
 COMMAND = (sys.executable, "-m", "workbench.video.worker")
 READY = b"ready\n"  # the worker's first line, before it has touched the file
 ROOT = Path(__file__).resolve().parents[2]
+PLACES = threading.BoundedSemaphore(max(2, os.cpu_count() or 1))  # workers of this process at a time
 LOOK_EVERY = 0.05  # seconds between two looks at the worker's memory and at the clock
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # numpy's idle threads would count as memory
 
@@ -49,8 +50,14 @@ def preview_in_worker(path: str | Path, out: Path, limits: VideoLimits) -> None:
 
 
 def _ask(request: dict[str, Any], limits: VideoLimits) -> tuple[dict[str, Any], np.ndarray | None]:
-    """The worker's reply and, for frames, uint8 [n, height, width, 3]."""
+    """The worker's reply and, for frames, uint8 [n, height, width, 3]. It waits for a place where as many workers as this
+    process may have are at work, each of which ends in its time; waiting takes nothing of this one's."""
     check_path(request["path"])
+    with PLACES:
+        return _ask_worker(request, limits)
+
+
+def _ask_worker(request: dict[str, Any], limits: VideoLimits) -> tuple[dict[str, Any], np.ndarray | None]:
     name = Path(request["path"]).name
     request["path"] = os.path.abspath(request["path"])  # the worker starts in another folder
     line = json.dumps(request | {"limits": dataclasses.asdict(limits), "parent": os.getpid()}).encode() + b"\n"
