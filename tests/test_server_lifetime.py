@@ -1,13 +1,19 @@
 """Files of a page for many are deleted some days after they were last handed over, and nobody else's are."""
 
 import os
+import tempfile
 import time
+from pathlib import Path
 
 import pytest
 
+from tests.clips import Clip
 from workbench.errors import InputError
+from workbench.page import upload
+from workbench.serving import lifetime
 from workbench.serving.files import FileOwners
-from workbench.serving.lifetime import delete_by_and_by, delete_old, keep_days
+from workbench.serving.lifetime import delete_by_and_by, delete_old, delete_old_previews, keep_days
+from workbench.video import sha256_of
 
 DAY = 86_400.0
 
@@ -58,9 +64,76 @@ def test_a_file_goes_when_the_last_who_had_it_was_given_it_long_ago(files):
 
 def test_it_is_done_while_the_page_is_open(files):
     kept, old = put(files, "kept", {"anna": 1}), put(files, "old", {"anna": 3})
-    delete_by_and_by(files, 0)
-    delete_by_and_by(files, 2)
+    previews = files.uploads / "previews"
+    delete_by_and_by(files, previews, 0)
+    delete_by_and_by(files, previews, 2)
     deadline = time.monotonic() + 60
     while old.exists() and time.monotonic() < deadline:
         time.sleep(0.01)
     assert kept.exists() and not old.exists()
+
+
+def test_a_file_that_cannot_be_deleted_keeps_no_other_and_is_tried_again(files, monkeypatch):
+    stuck, old = put(files, "stuck", {"anna": 3}), put(files, "old", {"anna": 3})
+    unlink = type(stuck).unlink
+
+    def busy(path, **how):
+        if path == stuck:
+            raise PermissionError(13, "Permission denied")
+        unlink(path, **how)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(type(stuck), "unlink", busy)
+        assert delete_old(files, 2 * DAY) == 1
+    assert stuck.exists() and not old.exists()
+    assert delete_old(files, 2 * DAY) == 1 and not stuck.exists()
+
+
+def test_one_error_does_not_end_the_looking(files, tmp_path, monkeypatch):
+    looks = []
+
+    def broken(*_):
+        looks.append(1)
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(lifetime, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(lifetime, "delete_old", broken)
+    old = tmp_path / "previews" / "preview-1.mp4"
+    old.parent.mkdir()
+    old.touch()
+    os.utime(old, (0, 0))
+    delete_by_and_by(files, old.parent, 2)
+    deadline = time.monotonic() + 60
+    while (old.exists() or len(looks) < 3) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert len(looks) >= 3 and not old.exists()
+    monkeypatch.setattr(lifetime, "LOOK_SECONDS", 3600.0)
+
+
+def test_copies_for_the_player_go_when_nobody_was_shown_them_for_long(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    assert delete_old_previews(upload.previews_folder(), DAY) == 0
+    clip = Clip().write(tmp_path / "clip.mp4")
+    shown = Path(upload.copy_to_show(str(clip), sha256_of(clip)).playable)
+    other = shown.with_name("preview-0.mp4")
+    other.touch()
+    for path in (shown, other):
+        os.utime(path, (0, 0))
+    assert Path(upload.copy_to_show(str(clip), sha256_of(clip)).playable) == shown  # shown again
+    assert delete_old_previews(upload.previews_folder(), DAY) == 1
+    assert shown.read_bytes() == clip.read_bytes() and not other.exists()
+
+
+def test_a_copy_for_the_player_is_whole_or_not_there(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    clip = Clip().write(tmp_path / "clip.mp4")
+
+    def full(source, out):
+        Path(out).write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as broken, pytest.raises(OSError):
+        broken.setattr(upload.shutil, "copyfile", full)
+        upload.copy_to_show(str(clip), sha256_of(clip))
+    assert list(upload.previews_folder().iterdir()) == []
+    assert Path(upload.copy_to_show(str(clip), sha256_of(clip)).playable).read_bytes() == clip.read_bytes()

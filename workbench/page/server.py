@@ -16,7 +16,7 @@ from starlette.middleware import Middleware
 
 from workbench.errors import InputError
 from workbench.owners import NOBODY, ask_for_owners, current_owner
-from workbench.page.upload import UPLOAD_LIMITS
+from workbench.page.upload import UPLOAD_LIMITS, previews_folder
 from workbench.permissions import is_demo
 from workbench.serving.files import MARKS, FileOwners
 from workbench.serving.gate import Gate, Site
@@ -92,7 +92,7 @@ def serve(page: gr.Blocks, users: Users, runs: Path, served: Sequence[str], **op
     site = Site(users == "one", files, UPLOAD_LIMITS.bytes, waiting, most, own)
     if users == "many":
         ask_for_owners(owner_of_handler)
-        delete_by_and_by(files, keep_days(is_demo()))
+        delete_by_and_by(files, previews_folder(), keep_days(is_demo()))
     page.queue(default_concurrency_limit=4, max_size=2 * most, api_open=False)
     page.launch(
         auth=credentials(),

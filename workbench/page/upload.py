@@ -1,7 +1,10 @@
 """Uploads: opened within limits before anything else, and given a copy to play where browsers need one."""
 
+import os
+import secrets
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,9 +28,7 @@ def accept_upload(path: str) -> Upload:
     info = probe(path, UPLOAD_LIMITS)
     if is_browser_playable(info):
         return Upload(path, describe(info))
-    out = _preview_path(info)
-    if not out.exists():
-        make_preview(path, out, limits=UPLOAD_LIMITS)
+    out = _kept_once(info, lambda out: make_preview(path, out, limits=UPLOAD_LIMITS))
     said = "Browsers do not play this kind of file, so the player shows a copy; the judge reads your original."
     return Upload(str(out), f"{describe(info)} {said}")
 
@@ -42,18 +43,34 @@ def copy_to_show(path: str, sha256: str) -> Upload:
         raise VideoError(f"{Path(path).name}: the file changed since the run was made, so it is not shown.")
     upload = accept_upload(path)
     if upload.playable == path:
-        out = _preview_path(info)
-        if not out.exists():
-            shutil.copyfile(path, out)
+        out = _kept_once(info, lambda out: _copy_whole(path, out))
         upload = upload._replace(playable=str(out))
     return upload
 
 
-def _preview_path(info: VideoInfo) -> Path:
-    """A name by content, so that the same upload is converted once."""
-    folder = Path(tempfile.gettempdir()) / "workbench-previews"
-    folder.mkdir(exist_ok=True)
-    return folder / f"preview-{info.sha256[:24]}.mp4"
+def previews_folder() -> Path:
+    """Where copies for the player are kept; a file's last change says when it was last handed over."""
+    return Path(tempfile.gettempdir()) / "workbench-previews"
+
+
+def _kept_once(info: VideoInfo, make: Callable[[Path], object]) -> Path:
+    """The copy of a video, named by its content, so that the same one is made once; `make` makes it whole or not at all."""
+    previews_folder().mkdir(exist_ok=True)
+    out = previews_folder() / f"preview-{info.sha256[:24]}.mp4"
+    try:
+        os.utime(out)
+    except FileNotFoundError:
+        make(out)
+    return out
+
+
+def _copy_whole(path: str, out: Path) -> None:
+    part = out.with_name(f".{out.name}.{secrets.token_hex(4)}.part")
+    try:
+        shutil.copyfile(path, part)
+        part.replace(out)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def describe(info: VideoInfo) -> str:

@@ -6,6 +6,8 @@ WORKBENCH_KEEP_DAYS=N    0 keeps them; without it a demo keeps them for a day, o
 import os
 import threading
 import time
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from workbench.errors import InputError
@@ -27,15 +29,17 @@ def keep_days(demo: bool) -> float:
     return days
 
 
-def delete_by_and_by(files: FileOwners, days: float) -> None:
+def delete_by_and_by(files: FileOwners, previews: Path, days: float) -> None:
     """Look for old files now and every hour, in a thread that ends with the process. Nothing with 0 days."""
     if days:
-        threading.Thread(target=_keep_looking, args=(files, days * 86_400), daemon=True).start()
+        threading.Thread(target=_keep_looking, args=(files, previews, days * 86_400), daemon=True).start()
 
 
-def _keep_looking(files: FileOwners, seconds: float) -> None:
+def _keep_looking(files: FileOwners, previews: Path, seconds: float) -> None:
     while True:
-        delete_old(files, seconds)
+        for look in (partial(delete_old, files, seconds), partial(delete_old_previews, previews, seconds)):
+            with suppress(OSError):  # a folder that went away meanwhile, no descriptor left: there is a next look
+                look()
         time.sleep(LOOK_SECONDS)
 
 
@@ -48,16 +52,29 @@ def delete_old(files: FileOwners, seconds: float) -> int:
     marks = [(mark, mark.stat().st_mtime) for mark in files.marks.glob("*/*")]
     young = {mark.name for mark, given in marks if given >= before}
     old = {mark.name for mark, _ in marks} - young
-    gone = [path for path in files.uploads.rglob("*") if path.is_file() and files.mark_name(path) in old]
-    for path in gone:
-        _delete(path)
+    there = [path for path in files.uploads.rglob("*") if path.is_file() and files.mark_name(path) in old]
+    stuck = {files.mark_name(path) for path in there if not _delete(path)}
+    for folder in {path.parent for path in there} - {files.uploads}:
+        with suppress(OSError):  # others are in it
+            folder.rmdir()  # that an upload had to itself
     for mark, given in marks:
-        if given < before:
+        if given < before and mark.name not in stuck:
             mark.unlink(missing_ok=True)
-    return len(gone)
+    return len(there) - len(stuck)
 
 
-def _delete(path: Path) -> None:
-    path.unlink(missing_ok=True)
-    if not any(path.parent.iterdir()):  # the folder that an upload has to itself
-        path.parent.rmdir()
+def delete_old_previews(previews: Path, seconds: float) -> int:
+    """Delete the copies for the player that were last handed over more than `seconds` ago; how many there were."""
+    if not previews.is_dir():
+        return 0
+    before = time.time() - seconds
+    return sum(_delete(path) for path in list(previews.iterdir()) if path.is_file() and path.stat().st_mtime < before)
+
+
+def _delete(path: Path) -> bool:
+    """Whether a file is gone: one that cannot be deleted keeps no other."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError:
+        return False
+    return True

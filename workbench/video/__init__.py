@@ -4,7 +4,7 @@ With `limits` the work is done by a worker process that is stopped when it goes 
 A path may be a video file, a png, jpg or webp picture, or a folder of those.
 """
 
-import os
+import secrets
 from pathlib import Path
 
 from workbench.schema import VideoPolicy
@@ -48,7 +48,7 @@ def sha256_of(path: str | Path) -> str:
 def make_preview(path: str | Path, out: str | Path, limits: VideoLimits | None = None) -> Path:
     """Write an mp4 that browsers play, without sound; `out` appears only when it is complete. Raises VideoError."""
     out = Path(out).absolute()
-    part = out.with_name(f".{out.name}.{os.getpid()}.part")
+    part = out.with_name(f".{out.name}.{secrets.token_hex(4)}.part")
     try:
         write_preview(path, part, None) if limits is None else preview_in_worker(path, part, limits)
         part.replace(out)
