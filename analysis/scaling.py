@@ -1,10 +1,10 @@
 """Inference-time scaling of ratings: what K samples at a temperature come to, by majority, mean, median, probabilities.
 
 A curve over K takes every subset of K of the samples there are, or SUBSETS seeded ones where there are more, and shows
-the mean figure over subsets; its interval draws videos, the same ones for every subset (VideoRewardBench, section 4).
+the mean figure over the subsets that have it; its interval draws videos, the same ones for every subset (VideoRewardBench,
+section 4).
 """
 
-from collections.abc import Sequence
 from itertools import combinations
 from math import comb
 from typing import Literal, NamedTuple
@@ -13,7 +13,7 @@ import numpy as np
 
 from analysis.agreement import crossed, moment_statistics, moments
 from analysis.contingency import spearman
-from analysis.estimate import Estimate, cluster_counts, cluster_sums, resampled_sums, with_interval
+from analysis.estimate import Estimate, cluster_counts, cluster_sums, ratio, resampled_sums, with_interval
 from analysis.matching import Gold
 from analysis.ranks import drawn_rank_correlations
 from analysis.records import Records
@@ -39,7 +39,7 @@ class Samples(NamedTuple):
 
 
 class ScalePoint(NamedTuple):
-    """One point of a curve: the mean over `subsets` subsets of `k` samples, aggregated in one way."""
+    """One point of a curve: the mean over `subsets` subsets of `k` samples with any verdict, aggregated in one way."""
 
     k: int
     subsets: int
@@ -130,22 +130,31 @@ def rating_curve(samples: Samples, seed: int = 0) -> list[ScalePoint]:
         source = samples.expected if way == "probabilities" else samples.scores
         for k in sizes(samples.scores.shape[1]) if source is not None else ():
             chosen = subsets_of(samples.scores.shape[1], k, seed)
-            ratings = [aggregate(source[:, list(subset)], way) for subset in chosen]
-            points.append(ScalePoint(k, len(chosen), way, _mean_figures(ratings, samples)))
+            ratings = np.stack([aggregate(source[:, list(subset)], way) for subset in chosen])
+            some = int(np.isfinite(ratings).any(1).sum())
+            points.append(ScalePoint(k, some, way, _mean_figures(ratings, samples)))
     return points
 
 
-def _mean_figures(ratings: Sequence[np.ndarray], samples: Samples) -> dict[str, Estimate]:
-    """Figures averaged over subsets; n is of all items with a rating in any subset."""
+def _mean_figures(ratings: np.ndarray, samples: Samples) -> dict[str, Estimate]:
+    """Figures of ratings [subsets, items] averaged over the subsets that have them; n is of all items rated in any subset."""
     gold, clusters = samples.gold, samples.clusters
     drawn = [_drawn(scores, gold, clusters) for scores in ratings]
-    n = int(np.isfinite(np.stack(ratings)).any(0).sum())
+    n = int(np.isfinite(ratings).any(0).sum())
     left_out, videos, found = len(gold) - n + samples.absent, len(np.unique(clusters)), {}
     for name in FIGURES:
-        value = float(np.mean([values[name][0] for values, _ in drawn]))
-        draws = np.mean([draws[name] for _, draws in drawn], axis=0)
+        values = np.array([values[name] for values, _ in drawn])
+        defined = np.isfinite(values[:, 0])
+        value = float(_known_mean(values)[0])
+        draws = _known_mean(np.array([draws[name] for _, draws in drawn])[defined])
         found[name] = with_interval(value, draws, n, left_out, videos, "constant ratings")
     return found
+
+
+def _known_mean(values: np.ndarray) -> np.ndarray:
+    """Mean over subsets [subsets, draws] of the values that exist: [draws], NaN where there are none."""
+    known = np.isfinite(values)
+    return ratio(np.where(known, values, 0).sum(0), known.sum(0))
 
 
 def _drawn(scores: np.ndarray, gold: np.ndarray, clusters: np.ndarray) -> tuple[dict, dict]:

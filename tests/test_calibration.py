@@ -209,6 +209,28 @@ def test_samples_without_a_verdict_have_no_vote():
     assert (points["mean", 2].figures["mae"].n, points["mean", 2].figures["mae"].left_out) == (2, 1)
 
 
+def test_a_sample_that_failed_throughout_leaves_the_others_their_curve():
+    scores = np.clip(GOLD[:, None] + RNG.normal(0, 1.5, (N, 3)), 1, 5).round()
+    failed = np.column_stack([scores, np.full(N, NAN)])
+    all_of, others = (
+        {(p.way, p.k): p for p in rating_curve(Samples(some, None, GOLD, CLUSTERS))} for some in (failed, scores)
+    )
+    assert all_of["mean", 1].subsets == 3 and all_of["mean", 1].figures == others["mean", 1].figures
+    assert all_of["mean", 4].figures == others["mean", 3].figures
+    assert {one.reason for point in all_of.values() for one in point.figures.values()} == {None}
+
+
+def test_a_figure_is_the_mean_over_the_subsets_that_have_it():
+    constant = np.column_stack([np.full(N, 3.0), GOLD])
+    points = {(p.way, p.k): p for p in rating_curve(Samples(constant, None, GOLD, CLUSTERS))}
+    assert points["mean", 1].figures["spearman"].value == pytest.approx(
+        1
+    )  # of ratings that are all alike there is none
+    assert points["mean", 1].figures["mae"].value == pytest.approx(np.abs(GOLD - 3).mean() / 2)
+    alike = rating_curve(Samples(np.full((N, 2), 3.0), None, GOLD, CLUSTERS))[0].figures["spearman"]
+    assert alike.value is None and alike.reason == "constant ratings"
+
+
 def vote(choice, order, sample, probs=None):
     records = records_of({}, [Judgment("i", "j", "p@1", "scored" if choice else "unparsed", choice=choice, probs=probs,
                                        settings={"order": order}, sample=sample)])  # fmt: skip
