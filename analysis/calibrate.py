@@ -145,7 +145,7 @@ def _confidence(rows: Confident, risk: float | None, ratings: bool) -> Confidenc
         risk_coverage(sure, np.abs(expected_ratings(rows) - _gold_levels(rows)), rows.clusters, rows.left_out)
         if ratings
         else None,
-        abstention(sure, wrong, rows.clusters, risk) if risk is not None else None,
+        abstention(sure, wrong, rows.clusters, risk, rows.left_out) if risk is not None else None,
     )
 
 

@@ -129,7 +129,8 @@ def _abstention(one: Confidence) -> str:
         return f"No confidence keeps the share of wrong verdicts at {share(found.target)} or below."
     figures = {"kept": found.coverage, "wrong": found.risk, "kept, held-out videos": found.held_out_coverage,
                "wrong, held-out videos": found.held_out_risk}  # fmt: skip
-    return f"Abstain below {found.threshold:.3f} for {share(found.target)} wrong\n{figures_grid('', {'': figures})}"
+    lines = [f"Abstain below {found.threshold:.3f} for {share(found.target)} wrong", figures_grid("", {"": figures})]
+    return "\n".join([*lines, *(f"  {line}" for line in reasons({"": figures}))])
 
 
 def _map(kind: str, one: Recalibrated) -> str:

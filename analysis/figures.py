@@ -25,13 +25,15 @@ MOST_LEVELS = 12  # of a confusion; beyond, ratings are no levels
 
 
 class ForestRow(NamedTuple):
-    """One judge's value with its interval (low and high are the value itself where there is none), and both in words."""
+    """One judge's value with its interval, and both in words. Low and high are the value itself where there is no interval,
+    which `sure` tells from one that has no width."""
 
     label: str
     value: float
     low: float
     high: float
     told: str
+    sure: bool
 
 
 class ForestInfo(NamedTuple):
@@ -92,7 +94,8 @@ def forest_info(
     order = {"high": lambda one: -one.value, "low": lambda one: one.value, "zero": lambda one: abs(one.value)}[best]
     known = sorted(((name, one) for name, one in judges.items() if one.value is not None), key=lambda it: order(it[1]))
     missing = tuple(f"{name}: {one.reason or 'none'}" for name, one in judges.items() if one.value is None)
-    return ForestInfo(title, tuple(ForestRow(name, *bounds(one), say(one)) for name, one in known), missing, mark)
+    rows = tuple(ForestRow(name, *bounds(one), say(one), one.low is not None) for name, one in known)
+    return ForestInfo(title, rows, missing, mark)
 
 
 def bounds(one: Estimate) -> tuple[float, float, float]:

@@ -71,7 +71,7 @@ def _span(ends: Sequence[str]) -> str:
 
 
 def best_of(info: ForestInfo, what: str) -> str:
-    """The judge on top, in a sentence; whether its interval is apart from the next one's."""
+    """The judge on top, in a sentence; where its interval is not known to be apart from the next one's, a caution."""
     if not info.rows:
         return f"No judge has a {what} here."
     first = info.rows[0]
@@ -79,6 +79,9 @@ def best_of(info: ForestInfo, what: str) -> str:
     if len(info.rows) == 1:
         return said
     second = info.rows[1]
+    without = [row.label for row in (first, second) if not row.sure]
+    if without:
+        return f"{said} How sure that is cannot be told: there is no interval for {' and '.join(without)}."
     apart = first.low > second.high or first.high < second.low
     return said + ("" if apart else f" Its interval overlaps that of {second.label}; the paired tests below say more.")
 

@@ -8,6 +8,7 @@ from analysis.estimate import Estimate, mean_estimate, row_weights, with_interva
 
 FOLDS = 5
 POINTS = 200  # of a curve that is shown
+ONE_VIDEO = "one video: nothing can be held out"
 
 
 class CurvePoint(NamedTuple):
@@ -30,7 +31,7 @@ class Abstention(NamedTuple):
     """The lowest confidence to keep so that the mean loss is at most `target`; None where no threshold reaches it.
 
     `coverage` and `risk` are of the very rows that chose it; `held_out_risk` and `held_out_coverage` of rows whose video
-    took no part in choosing (five folds), which is what to expect of new ones.
+    took no part in choosing (five folds), which is what to expect of new ones; there is none with one video.
     """
 
     target: float
@@ -75,18 +76,22 @@ def _thinned(points: list[CurvePoint]) -> list[CurvePoint]:
     return [points[place] for place in np.unique(np.linspace(0, len(points) - 1, POINTS).astype(int))]
 
 
-def abstention(confidence: np.ndarray, loss: np.ndarray, clusters: np.ndarray, target: float) -> Abstention:
+def abstention(
+    confidence: np.ndarray, loss: np.ndarray, clusters: np.ndarray, target: float, left_out: int = 0
+) -> Abstention:
     """The threshold for a mean loss of at most `target`, and what it does on rows that did not choose it."""
     loss = np.asarray(loss, float)
     threshold = _threshold(confidence, loss, target)
     kept = confidence >= threshold if threshold is not None else np.zeros(len(loss), dtype=bool)
-    held_out = np.zeros(len(loss), dtype=bool)
-    for fold in folds(clusters):
+    held_out, parts = np.zeros(len(loss), dtype=bool), folds(clusters)
+    for fold in parts if len(parts) > 1 else ():
         chosen = _threshold(confidence[~fold], loss[~fold], target)
         held_out[fold] = confidence[fold] >= chosen if chosen is not None else False
-    shares = (mean_estimate(flags.astype(float), clusters) for flags in (kept, held_out))
-    risks = (mean_estimate(loss[flags], clusters[flags]) for flags in (kept, held_out))
+    shares = (mean_estimate(flags.astype(float), clusters, left_out) for flags in (kept, held_out))
+    risks = (mean_estimate(loss[flags], clusters[flags], left_out) for flags in (kept, held_out))
     (coverage, out_coverage), (risk, out_risk) = shares, risks
+    if len(parts) < 2:
+        out_coverage = out_risk = Estimate(None, None, None, 0, len(loss) + left_out, len(parts), ONE_VIDEO)
     return Abstention(target, threshold, coverage, risk, out_coverage, out_risk)
 
 

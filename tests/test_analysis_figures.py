@@ -29,6 +29,7 @@ from analysis.figures_scaling import scaling_figure, scaling_info
 from analysis.matching import Coverage, Matched
 from analysis.records import item_facts, records_of
 from analysis.scaling import ScalePoint
+from analysis.sections import best_of
 from workbench.page.figures import SERIES_COLOURS, template
 from workbench.schema import Item, Judgment, Video
 
@@ -46,6 +47,17 @@ def estimate(value, low=None, high=None, n=10) -> Estimate:
 
 
 # -- forest
+
+
+@pytest.mark.parametrize(("first", "second", "said"), [
+    (estimate(0.9, 0.8, 1.0), estimate(0.5, 0.4, 0.6), "left out."),
+    (estimate(0.9, 0.5, 1.0), estimate(0.5, 0.4, 0.6), "Its interval overlaps that of far; the paired tests below say more."),
+    (estimate(1.0, 1.0, 1.0), estimate(0.5, 0.4, 0.6), "left out."),  # an interval without width is one
+    (estimate(0.9), estimate(0.5), "there is no interval for near and far."),
+    (estimate(0.9, 0.8, 1.0), estimate(0.5), "there is no interval for far."),
+])  # fmt: skip
+def test_the_best_is_said_with_caution_unless_its_interval_is_apart(first, second, said):
+    assert best_of(forest_info("r", {"near": first, "far": second}, "high"), "r").endswith(said)
 
 
 def test_forest_has_the_best_on_top_and_says_who_has_no_value():

@@ -129,6 +129,13 @@ def test_no_threshold_reaches_the_risk():
     assert found.threshold is None and found.coverage.value == 0 and found.risk.value is None
 
 
+def test_of_one_video_nothing_is_held_out():
+    found = abstention(np.array([0.9, 0.8, 0.7]), np.array([0.0, 0.0, 1.0]), np.zeros(3, int), 0.1)
+    assert found.threshold == 0.8 and found.coverage.value == pytest.approx(2 / 3)
+    for one in (found.held_out_coverage, found.held_out_risk):
+        assert one.value is None and one.reason == "one video: nothing can be held out"
+
+
 def test_folds_keep_videos_whole():
     masks = folds(CLUSTERS)
     assert np.sum(masks, axis=0).tolist() == [1] * N and len(masks) == 5
