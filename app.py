@@ -33,7 +33,15 @@ from workbench.redaction import guard_output
 
 TITLE = "VideoJudge workbench"
 SENTENCE = "Is this answer about a video any good? Ask a judge, and see what it saw and why."
+TABS = ("Judge", "Compare", "Sensitivity", "Bootstrap", "Meta-eval", "Train", "Runs")
+MADE_OF_JOBS = {"Sensitivity", "Bootstrap", "Train", "Runs"}
 HEADER = f'<div class="vj-head"><h1>{TITLE}</h1><p>{SENTENCE}</p></div>'
+
+
+def shown_tabs() -> list[str]:
+    """The tabs that the page has, in their order: what is made of jobs only where there are any, no training in a demo."""
+    left_out = (set() if have_jobs() else MADE_OF_JOBS) | ({"Train"} if is_demo() else set())
+    return [name for name in TABS if name not in left_out]
 
 
 def build(runs: Path, users: Users = "one") -> gr.Blocks:
@@ -45,7 +53,8 @@ def build(runs: Path, users: Users = "one") -> gr.Blocks:
             gr.HTML(HEADER + ownership_note(users))
             tour_again = gr.Button("Tour", size="sm", elem_classes="vj-quiet", elem_id="vj-tour-again")
         head_notes(runs)
-        tour = tour_panel()
+        shown = shown_tabs()
+        tour = tour_panel(shown)
         if have_jobs():
             accelerator_line(page)
         with gr.Tabs() as tabs:
@@ -53,17 +62,18 @@ def build(runs: Path, users: Users = "one") -> gr.Blocks:
                 judge = judge_tab.build(runs, resident)
             with gr.Tab("Compare", id="compare") as tab:
                 compare_tab.build(runs, tab, resident)
-            if have_jobs():  # both are made of them
+            if "Sensitivity" in shown:
                 with gr.Tab("Sensitivity", id="sensitivity") as tab:
                     sensitivity_tab.build(runs, tab, judge)
+            if "Bootstrap" in shown:
                 with gr.Tab("Bootstrap", id="bootstrap") as tab:
                     bootstrap_tab.build(runs, tab)
             with gr.Tab("Meta-eval", id="meta-eval") as tab:
                 meta_eval_tab.build(runs, tab)
-            if not is_demo() and have_jobs():
+            if "Train" in shown:
                 with gr.Tab("Train", id="train") as tab:
                     training_tab.build(runs, tab, training_tab.JudgeTab(tabs, "judge", judge.judge))
-            if have_jobs():
+            if "Runs" in shown:
                 with gr.Tab("Runs", id="runs") as tab:
                     runs_tab.build(runs, tab, tabs, page)
         wire_tour(tour, tabs, tour_again)

@@ -1,5 +1,6 @@
 """A first tour of the page in four steps: offered once in one line, started by a button, left at any step."""
 
+from collections.abc import Collection
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -50,13 +51,25 @@ STEPS = (
     ),
     TourStep(
         "Go on",
-        "<p><b>Compare</b> several judges on one video. <b>Sensitivity</b>: does a verdict hold at other temperatures and "
-        "numbers of frames? <b>Bootstrap</b> makes rated answers to train on. <b>Meta-eval</b>: how far is a judge to be "
-        "trusted, and where does it fail? <b>Train</b> a judge. <b>Runs</b> shows all that is at work.</p>",
+        "",  # `where_to_go`
         "[role='tablist']",
         "Done",
     ),
 )
+
+ELSEWHERE = {
+    "Compare": "<b>Compare</b> several judges on one video.",
+    "Sensitivity": "<b>Sensitivity</b>: does a verdict hold at other temperatures and numbers of frames?",
+    "Bootstrap": "<b>Bootstrap</b> makes rated answers to train on.",
+    "Meta-eval": "<b>Meta-eval</b>: how far is a judge to be trusted, and where does it fail?",
+    "Train": "<b>Train</b> a judge.",
+    "Runs": "<b>Runs</b> shows all that is at work.",
+}
+
+
+def where_to_go(tabs: Collection[str]) -> str:
+    """The last step as HTML: what the tabs that this page has are for."""
+    return f"<p>{' '.join(said for name, said in ELSEWHERE.items() if name in tabs)}</p>"
 
 
 class Tour(NamedTuple):
@@ -72,15 +85,16 @@ class Tour(NamedTuple):
     seen: gr.BrowserState
 
 
-def tour_panel() -> Tour:
-    """Lay out the offer and the tour, both out of sight, in the Blocks at hand."""
+def tour_panel(tabs: Collection[str]) -> Tour:
+    """Lay out the offer and the tour, both out of sight, in the Blocks at hand; it names the tabs that there are."""
+    steps = (*STEPS[:-1], STEPS[-1]._replace(html=where_to_go(tabs)))
     with gr.Row(visible=False, elem_classes="vj-offer", elem_id="vj-tour-offer") as offer:
         gr.HTML(INVITE)
         start = gr.Button("Take the tour", size="sm", elem_classes="vj-quiet", elem_id="vj-tour-start")
         decline = gr.Button("No, thanks", size="sm", elem_classes="vj-quiet", elem_id="vj-tour-decline")
     body = gr.Column(visible=False, elem_classes="vj-tour", elem_id="vj-tour")
     with body, gr.Walkthrough(selected=0, elem_id="vj-tour-steps") as walk:
-        nexts, leaves = zip(*(_step(number, step) for number, step in enumerate(STEPS)), strict=True)
+        nexts, leaves = zip(*(_step(number, step) for number, step in enumerate(steps)), strict=True)
     return Tour(
         offer, start, decline, body, walk, nexts, leaves, gr.BrowserState(False, storage_key=STORED, secret=STORED)
     )
