@@ -23,7 +23,7 @@ from workbench.page.known_judge import about_judge, fitting_mode, frames_help, k
 from workbench.page.receipt import repeat_command
 from workbench.page.resident import ResidentJudge
 from workbench.page.stages import Finished, Stage, stages_of
-from workbench.page.stop_requests import StopRequests
+from workbench.page.stop_requests import MOST_KEPT, StopRequests
 from workbench.page.upload import accept_upload
 from workbench.page.verdict import Stopped, judge_form
 from workbench.prompts import load_prompt
@@ -313,6 +313,14 @@ def test_stop_requests_are_each_sessions_own_and_end_with_the_next_verdict():
     assert (mine(), theirs()) == (True, False)
     requests.forget("me")
     assert not mine()
+
+
+def test_requests_to_stop_of_pages_long_closed_are_forgotten():
+    requests = StopRequests()
+    for number in range(MOST_KEPT + 5):
+        requests.stop(str(number))
+    assert len(requests._sessions) == MOST_KEPT
+    assert requests.of(str(MOST_KEPT))() and not requests.of("0")()
 
 
 # -- staleness, examples, uploads

@@ -4,12 +4,14 @@ import asyncio
 import os
 from pathlib import Path
 
+import gradio as gr
 import pytest
 from gradio.route_utils import GradioMultiPartParser, MultiPartException
 from starlette.datastructures import Headers
 
 from tests.test_server_gate import ANNA, Place
 from workbench.owners import owner_of
+from workbench.page import server
 
 
 @pytest.fixture
@@ -64,3 +66,12 @@ def test_what_a_broken_upload_left_is_removed_and_nobody_elses_files(place):
     assert place.upload().status_code == 200
     assert (old.exists(), new.exists(), whole.exists()) == (False, True, True)
     assert all(file.exists() for file in others)
+
+
+def test_the_state_of_few_pages_is_kept_in_memory(tmp_path, monkeypatch):
+    launched = {}
+    page = gr.Blocks()
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "uploads"))
+    monkeypatch.setattr(gr.Blocks, "launch", lambda self, **options: launched.update(options))
+    server.serve(page, "one", tmp_path / "runs", [])
+    assert launched["state_session_capacity"] == 1_000

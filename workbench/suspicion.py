@@ -5,8 +5,10 @@ text speaks to the judge instead of answering. It goes by patterns (English, and
 languages): a text without a flag may still be an attack, and one with a flag may be honest ("score: 5" about a game).
 """
 
+import hashlib
 import re
-from functools import lru_cache
+import threading
+from collections import OrderedDict
 from string import ascii_uppercase
 from typing import Literal
 
@@ -68,9 +70,27 @@ _DISGUISED = re.compile(
 )
 
 
-@lru_cache(maxsize=1024)  # one item makes many requests
+MOST_KEPT = 1024  # answers, since one item makes many requests; by the text's hash, for a text may have megabytes
+_FOUND: OrderedDict[bytes, tuple[Suspicion, ...]] = OrderedDict()
+_LOCK = threading.Lock()
+
+
 def suspicions(text: str) -> tuple[Suspicion, ...]:
     """What in a text looks like an attempt on the judge; empty for nearly every honest text."""
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+    with _LOCK:
+        if digest in _FOUND:
+            _FOUND.move_to_end(digest)
+            return _FOUND[digest]
+    found = _look(text)
+    with _LOCK:
+        _FOUND[digest] = found
+        if len(_FOUND) > MOST_KEPT:
+            _FOUND.popitem(last=False)
+    return found
+
+
+def _look(text: str) -> tuple[Suspicion, ...]:
     seen = " ".join(as_read(text)[0].split(" ")).casefold() if text else ""
     found: list[Suspicion] = [kind for kind, pattern in _PATTERNS.items() if pattern.search(seen)]
     return (*found, "disguised characters") if _DISGUISED.search(text) else tuple(found)

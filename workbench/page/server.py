@@ -24,6 +24,7 @@ from workbench.serving.lifetime import delete_by_and_by, keep_days
 
 Users = Literal["one", "many"]
 WAITING = {"private": (64, 12), "demo": (24, 3)}  # requests that wait: in all, of one person
+MOST_SESSIONS = 1_000  # open pages whose state is kept in memory; of more, the one unused longest starts anew
 THEIRS = ('<p class="vj-sub vj-theirs">{who} What you judge here is kept for this browser alone: clearing its cookies loses '
           "your runs for good.</p>")  # fmt: skip
 
@@ -98,6 +99,7 @@ def serve(page: gr.Blocks, users: Users, runs: Path, served: Sequence[str], **op
         auth=credentials(),
         auth_message="This page is private.",
         max_file_size=UPLOAD_LIMITS.bytes,
+        state_session_capacity=MOST_SESSIONS,
         allowed_paths=list(served),
         app_kwargs={"middleware": [Middleware(Gate, site=site)]},
         strict_cors=True,
