@@ -5,13 +5,16 @@ import os
 from pathlib import Path
 
 import gradio as gr
+import httpx
 import pytest
 from gradio.route_utils import GradioMultiPartParser, MultiPartException
 from starlette.datastructures import Headers
 
-from tests.test_server_gate import ANNA, Place
+from tests.test_server_gate import ANNA, BEN, Place
 from workbench.owners import owner_of
 from workbench.page import server
+from workbench.serving.rates import Rate, Rates
+from workbench.serving.routes import API
 
 
 @pytest.fixture
@@ -66,6 +69,59 @@ def test_what_a_broken_upload_left_is_removed_and_nobody_elses_files(place):
     assert place.upload().status_code == 200
     assert (old.exists(), new.exists(), whole.exists()) == (False, True, True)
     assert all(file.exists() for file in others)
+
+
+def test_pages_are_rated_whoever_the_visitor_says_to_be(place):
+    place.gate.site.rates = Rates({"page": Rate(3, 0.1, 2), "visit": Rate(2, 0.1, 1)}, lambda: 0.0)
+    assert [place.ask("GET", "/config").status_code for _ in range(4)] == [200, 200, 200, 429]
+    made_up = [place.ask("GET", "/", f"{number:040}").status_code for number in range(4)]
+    assert made_up == [200, 200, 429, 429]  # six in all from one address
+    assert place.ask("GET", "/", BEN, client="9.9.9.9").status_code == 200
+    assert [place.ask("GET", "/", "", client="7.7.7.7").status_code for _ in range(3)] == [200, 200, 429]
+
+
+def test_a_password_is_not_guessed_by_making_up_addresses(place):
+    place.gate.site.rates = Rates({"login": Rate(2, 0.1, 1), "peer": Rate(5, 0.1, 1)}, lambda: 0.0)
+    guesses = [place.ask("POST", "/login", f"{number:040}", {"x-forwarded-for": f"5.5.5.{number}"}, "10.0.0.9")
+               for number in range(7)]  # fmt: skip
+    assert [guess.status_code for guess in guesses] == [200] * 5 + [429] * 2
+    assert place.ask("POST", "/login", BEN, {"x-forwarded-for": "6.6.6.6"}, "10.0.0.10").status_code == 200
+
+
+def test_open_streams_are_counted_while_they_are_open(place):
+    """Of one owner, and of many that one address makes up; what has ended, or broke off, is open no longer."""
+    place.gate.site.most_streams = 2
+    hold, behind = None, place.gate.app
+
+    async def stream(scope, receive, send):
+        if "heartbeat" in scope["path"]:
+            await hold.wait()
+        if scope["path"].endswith("broken"):
+            raise ConnectionResetError
+        await behind(scope, receive, send)
+
+    async def listens(session, token=ANNA, client="8.8.8.8"):
+        transport = httpx.ASGITransport(place.gate, client=(client, 1), raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as http:
+            sent = {"cookie": f"workbench-owner={token}"}
+            return (await http.get(f"{API}/heartbeat/{session}", headers=sent)).status_code
+
+    async def visit():
+        nonlocal hold
+        hold = asyncio.Event()
+        first = [asyncio.create_task(listens(name)) for name in ("s1", "broken")]
+        await asyncio.sleep(0.1)
+        assert await listens("s3") == 429
+        others = [asyncio.create_task(listens(f"o{number}", f"{number:040}")) for number in range(14)]
+        await asyncio.sleep(0.1)
+        assert await listens("late", BEN) == 429  # sixteen from this address
+        hold.set()
+        assert await listens("elsewhere", BEN, "9.9.9.9") == 200
+        assert sorted(await asyncio.gather(*first, *others)) == [200] * 15 + [500]
+        assert await listens("s3") == 200 and not place.gate._streams
+
+    place.gate.app = stream
+    asyncio.run(visit())
 
 
 def test_the_state_of_few_pages_is_kept_in_memory(tmp_path, monkeypatch):

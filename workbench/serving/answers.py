@@ -32,13 +32,18 @@ def header(scope: Scope, name: bytes) -> str:
 
 def address_of(scope: Scope) -> str:
     """Whom to count a request to: the peer, or behind a proxy of ours the last address it passed on that is not private."""
-    peer = (scope.get("client") or ("",))[0]
+    peer = peer_of(scope)
     if not _private(peer):
         return peer
     for hop in reversed(header(scope, b"x-forwarded-for").split(",")):
         if hop.strip() and not _private(hop.strip()):
             return hop.strip()[:60]
     return peer
+
+
+def peer_of(scope: Scope) -> str:
+    """The machine that a request came from, a proxy or not: its address cannot be made up."""
+    return (scope.get("client") or ("",))[0]
 
 
 def _private(address: str) -> bool:

@@ -9,9 +9,9 @@ import os
 import re
 import shutil
 import time
-from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from contextlib import suppress
+from collections import Counter, OrderedDict
+from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from urllib.parse import parse_qs
 from workbench.errors import InputError, VideoError
 from workbench.owners import SCOPE_KEY, TOKEN, new_token, owner_of
 from workbench.redaction import secrets
-from workbench.serving.answers import Refusal, address_of, header, own_headers, send_empty, send_refusal
+from workbench.serving.answers import Refusal, address_of, header, own_headers, peer_of, send_empty, send_refusal
 from workbench.serving.files import FileOwners
 from workbench.serving.kinds import check_kind
 from workbench.serving.posted import MOST_BYTES, check_files, files_in, read_posted
@@ -57,6 +57,7 @@ class Site:
     waiting: Callable[[str | None], tuple[int, int]] = lambda owner: (0, 0)
     most_waiting: int = 64
     most_own: int = 12
+    most_streams: int = 64  # of one person: an open page takes two
     rates: Rates = field(default_factory=Rates)
 
 
@@ -66,6 +67,7 @@ class Gate:
     def __init__(self, app: App, site: Site):
         self.app, self.site = app, site
         self._owners: OrderedDict[str, str | None] = OrderedDict()  # of sessions, events, uploads
+        self._streams: Counter[str] = Counter()  # open now
         self._secrets = [secret.encode() for secret in secrets()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -100,7 +102,8 @@ class Gate:
         elif route.kind == "event":
             receive = await self._posted(scope, receive, owner)
         noting = self._noting(send, owner) if route.kind in ("event", "listen") else send
-        await self.app(scope, receive, noting)
+        with self._listening(route, owner, address_of(scope)):
+            await self.app(scope, receive, noting)
 
     # -- who asks
 
@@ -119,11 +122,37 @@ class Gate:
         token = header(scope, HEADER.encode()) or _cookie(header(scope, b"cookie"))
         known = bool(TOKEN.fullmatch(token))
         owner = owner_of(token if known else (token := new_token()))
-        rated: dict[str, Kind] = {"event": "event", "upload": "upload", "login": "login"}
-        kind = rated.get(route.kind, "visit" if route.kind == "page" and not known else None)
-        if kind and (seconds := self.site.rates.wait(kind, owner, address_of(scope))):
-            raise Refusal(429, f"That is faster than this page can answer. Wait {seconds} s and try again.", seconds)
+        rated: dict[str, Kind] = {"event": "event", "upload": "upload", "login": "login", "page": "page"}
+        kind = rated.get(route.kind)
+        if kind:
+            self._check_rate("visit" if kind == "page" and not known else kind, owner, address_of(scope))
+        if kind == "login":  # a machine of this network may say that it passes on whomever it likes
+            self._check_rate("peer", peer_of(scope), peer_of(scope))
         return owner, "" if known else token
+
+    def _check_rate(self, kind: Kind, owner: str, address: str) -> None:
+        if seconds := self.site.rates.wait(kind, owner, address):
+            raise Refusal(429, f"That is faster than this page can answer. Wait {seconds} s and try again.", seconds)
+
+    @contextmanager
+    def _listening(self, route: Route, owner: str | None, address: str) -> Iterator[None]:
+        """Count an answer that may stay open for hours; Refusal where an owner, or all behind an address, have too many."""
+        if route.kind != "listen" or owner is None:
+            yield
+            return
+        whose = {f"owner {owner}": self.site.most_streams, f"address {address}": 8 * self.site.most_streams}
+        if any(self._streams[who] >= most for who, most in whose.items()):
+            raise Refusal(
+                429, "This page is open too many times in this browser, or from this address. Close some tabs.", 60
+            )
+        self._streams.update(whose.keys())
+        try:
+            yield
+        finally:
+            self._streams.subtract(whose.keys())
+            for who in whose:
+                if not self._streams[who]:
+                    del self._streams[who]
 
     def _names(self, scope: Scope, route: Route) -> list[str]:
         """What the request names that only its owner may touch."""

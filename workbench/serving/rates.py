@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 
-Kind = Literal["event", "upload", "login", "visit"]
+Kind = Literal["event", "upload", "login", "peer", "visit", "page"]
 MOST_KEPT = 20_000  # buckets; the one unused longest is forgotten, and would have been full again
 
 
@@ -22,7 +22,9 @@ RATES: dict[Kind, Rate] = {
     "event": Rate(300, 20, 40),  # a page with a timer asks once in two seconds; typing, a few times a second
     "upload": Rate(20, 1 / 15, 40),
     "login": Rate(10, 1 / 10, 1),
+    "peer": Rate(100, 1, 1),  # logins that come over one machine, whomever it says they are from
     "visit": Rate(120, 2, 1),  # a page opened by a browser that is not known yet
+    "page": Rate(120, 2, 4),  # by one that says who it is, which anybody may say anew each time
 }
 
 
