@@ -18,11 +18,11 @@ from workbench.page.form import JudgeForm, missing_inputs, missing_reference, mi
 from workbench.page.frame_strip import frame_strip
 from workbench.page.known_judge import refusal
 from workbench.page.ratings import ink_on
-from workbench.page.receipt import receipt_table
+from workbench.page.receipt import receipt_table, verdict_json
 from workbench.page.resident import ResidentJudge
 from workbench.page.score_scale import scale_of, score_colour
 from workbench.page.show import cards, error_note, notes
-from workbench.page.verbatim import verbatim_command
+from workbench.page.verbatim import verbatim, verbatim_command
 from workbench.page.verdict import PageVerdict, Stopped, item_of, judge_form
 from workbench.page.verdict_card import letter_of
 from workbench.prompts import load_prompt
@@ -147,15 +147,27 @@ def _open(side: Side) -> str:
         return error_note(side.problem)
     if side.judge.startswith(PERSON):
         return cards(side.verdict)
-    frames, receipt = (
-        f"<details><summary>{title}</summary>{html}</details>"
-        for title, html in (
-            ("The frames it saw", frame_strip(side.verdict.frames)),
-            ("Settings and command", receipt_table(side.verdict.judgments, side.verdict.report, side.verdict.folder)
-             + verbatim_command("Repeats this verdict", side.verdict.command)),
-        )
+    found = side.verdict
+    record = verdict_json(found.item, found.judgments, found.command)
+    folds = (
+        ("The frames it saw", frame_strip(found.frames)),
+        ("Prompt and reply", _asked(found)),
+        ("Settings and command", receipt_table(found.judgments, found.report, found.folder)
+         + verbatim_command("Repeats this verdict", found.command)),
+        ("JSON", verbatim("Item and judgments", record)),
     )  # fmt: skip
-    return f'{notes(side.verdict)}{cards(side.verdict)}<div class="vj-card">{frames}{receipt}</div>'
+    behind = "".join(f"<details><summary>{title}</summary>{html}</details>" for title, html in folds if html)
+    return f'{notes(found)}{cards(found)}<div class="vj-card">{behind}</div>'
+
+
+def _asked(found: PageVerdict) -> str:
+    """Every request as the judge got it, and its reply; "" where it was never asked."""
+    several = len(found.asked) > 1
+    return "".join(
+        verbatim(f"The exact prompt{f': {one.title}' * several}", one.prompt)
+        + verbatim(f"The reply, word for word{f': {one.title}' * several}", one.reply)
+        for one in found.asked
+    )
 
 
 def blind_sides(sides: Sequence[Side], order: Sequence[int]) -> str:

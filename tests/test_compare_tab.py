@@ -59,6 +59,19 @@ def test_judges_answer_in_turn_and_one_that_cannot_does_not_stop_the_others(form
     assert "<img src=x" not in html and "<td>3</td>" in html and "nobody-such" in html
 
 
+def test_everything_behind_a_verdict_stands_under_it(form, judges, tmp_path):
+    two = replace(form, responses=("A circle moves.", "Nothing moves."))
+    sides = judge_sides(two, [judges["kind"], judges["strict"]], tmp_path / "runs", ResidentJudge())
+    html = open_sides(sides)
+    for title, times in [
+        ("The exact prompt: Response B", 2), ("The reply, word for word: Response A", 2), ("Repeats this verdict", 2),
+        ("Item and judgments", 2),
+    ]:  # fmt: skip
+        assert html.count(f"<figcaption>{title}<button") == times, title
+    assert "&lt;score&gt;2&lt;/score&gt;" in html and "<img src=x" not in html
+    assert "yaml" not in blind_sides(sides, (0, 1)) and "The exact prompt" not in blind_sides(sides, (0, 1))
+
+
 def test_a_metric_stands_beside_a_rating_on_its_own_scale(form, judges, tmp_path):
     form = replace(form, reference="A circle moves.")
     sides = judge_sides(form, [judges["kind"], "metric:rouge_l"], tmp_path / "runs", ResidentJudge())
