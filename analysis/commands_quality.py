@@ -32,4 +32,6 @@ def _quality(arguments: argparse.Namespace) -> int:
 
 
 def _graded(judge: str, one: QualityAgreement) -> str:
+    if one.raw:
+        return f"  {judge}: scores as they were given, for they are no levels from 1 to 5"
     return f"  {judge}: {one.graded} of {one.srcc.n} scores from level probabilities, the others from the level alone"

@@ -20,12 +20,16 @@ TAG = "dimension"
 
 
 class QualityAgreement(NamedTuple):
-    """One judge on one dimension. `graded` counts the scores that come of probabilities; the others are levels."""
+    """One judge on one dimension. `graded` counts the scores that come of probabilities; the others are levels.
+
+    `raw` is of judges (and people) on another scale than the levels: their scores are as they gave them.
+    """
 
     srcc: Estimate
     plcc: Estimate
     coverage: Coverage
     graded: int
+    raw: bool = False
 
 
 def quality_agreement(records: Records, judges: Mapping[str, int], gold: str) -> dict[str, dict[str, QualityAgreement]]:
@@ -33,7 +37,7 @@ def quality_agreement(records: Records, judges: Mapping[str, int], gold: str) ->
 
     Raises InputError where nobody is called `gold`, or no judge has judged any of those items.
     """
-    graded = with_quality_scores(records, gold)
+    graded, raw = with_quality_scores(records, gold), raw_columns(records)
     names = {item: facts.tags.get(TAG, OVERALL) for item, facts in records.items.items()}
     found: dict[str, dict[str, QualityAgreement]] = {judge: {} for judge in judges}
     for dimension in sorted(set(names.values()), key=lambda name: (name != OVERALL, name)):
@@ -51,20 +55,35 @@ def quality_agreement(records: Records, judges: Mapping[str, int], gold: str) ->
             asked = {
                 verdict.item for verdict in part.of([judges[judge]]) if verdict.probs and verdict.score is not None
             }
-            count = sum(item in asked for item, _ in one.rows)
-            found[judge][dimension] = QualityAgreement(figures["spearman"], figures["pearson"], one.coverage, count)
+            own_scale = judges[judge] in raw
+            count = 0 if own_scale else sum(item in asked for item, _ in one.rows)
+            found[judge][dimension] = QualityAgreement(
+                figures["spearman"], figures["pearson"], one.coverage, count, own_scale
+            )
     if not any(found.values()):
         raise InputError("No judge has judged any of the items with a gold score; give the runs that did.")
     return {judge: dimensions for judge, dimensions in found.items() if dimensions}
 
 
 def with_quality_scores(records: Records, gold: str) -> Records:
-    """The records with the scores of judges of levels in [0, 1]. Gold scores stay as they are, and so do those of metrics
-    and scalar heads, which have a scale of their own."""
-    taken = {place for places in gold_columns(records, gold).values() for place in places}
-    own = {place for place, column in enumerate(records.columns) if "scale" in column.settings.get("judge", {})}
-    kept = [one if one.column in taken | own else one._replace(score=quality_score(one)) for one in records.verdicts]
+    """The records with the scores of judges of levels in [0, 1]. Gold scores stay as they are, and so do those of
+    `raw_columns`."""
+    taken = {place for places in gold_columns(records, gold).values() for place in places} | raw_columns(records)
+    kept = [one if one.column in taken else one._replace(score=quality_score(one)) for one in records.verdicts]
     return records._replace(verdicts=kept)
+
+
+def raw_columns(records: Records) -> set[int]:
+    """The columns that are no levels: metrics and scalar heads, which have a scale of their own, and whoever leaves 1 to 5."""
+    own = {place for place, column in enumerate(records.columns) if "scale" in column.settings.get("judge", {})}
+    return own | {one.column for one in records.verdicts if one.score is not None and not _is_level(one)}
+
+
+def _is_level(verdict: Verdict) -> bool:
+    try:
+        return quality_score(verdict) is not None
+    except InputError:
+        return False
 
 
 def quality_score(verdict: Verdict) -> float | None:

@@ -102,6 +102,24 @@ def test_correlations_are_scipys_on_scores_from_probabilities(tmp_path):
     assert "sharpness" not in found["graded"]  # nobody judged it
 
 
+def test_whoever_is_off_the_levels_stays_raw_and_stops_nobody(tmp_path, capsys):
+    run, off = run_of(tmp_path), (70.0, 20.0, 90.0, 40.0)
+    items = [item for item in run.items().values() if item.tags["dimension"] == "overall"]
+    with run.writing():
+        for item, score in zip(items, off, strict=True):
+            run.append(Judgment(item.id, "human:percent", "labels", "scored", score=score))
+            run.append(Judgment(item.id, "tenths", "pointwise@1", "scored", score=score / 10, probs={"10": 1.0}))
+    records = read_runs([run.folder])
+    found = quality_agreement(records, judge_columns(records, "human:mos"), "human:mos")
+    assert {judge for judge, one in found.items() if one["overall"].raw} == {"human:percent", "tenths", "metric:x"}
+    assert found["human:percent"]["overall"].plcc.value == pytest.approx(pearsonr(off, MOS)[0])
+    assert (found["tenths"]["overall"].graded, found["graded"]["overall"].graded) == (0, 4)
+    assert main(["quality", str(run.folder), "--gold", "human:mos"]) == 0
+    out = capsys.readouterr().out
+    assert "human:percent: scores as they were given, for they are no levels from 1 to 5" in out
+    assert "graded: 4 of 4 scores from level probabilities" in out
+
+
 def test_the_command(tmp_path, capsys):
     run, told = run_of(tmp_path), tmp_path / "figures.json"
     assert main(["quality", str(run.folder), "--json", str(told)]) == 0
