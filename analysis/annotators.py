@@ -1,16 +1,32 @@
-"""Agreement among annotators: Krippendorff's alpha with holes in the table, and each annotator against the others' mean.
+"""Agreement among annotators: Krippendorff's alpha with holes in the table, each annotator against the others' mean; of
+choices alpha too, of rankings Kendall's tau.
 
 Both bound what a judge can reach: it cannot agree with people better than they agree with each other.
 """
+
+from collections.abc import Iterable, Mapping
+from itertools import combinations
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from analysis.agreement import agreement
 from analysis.contingency import alpha_distances, krippendorff_alpha
-from analysis.estimate import Estimate, cluster_sums, estimate, ratio
+from analysis.estimate import Estimate, cluster_sums, estimate, mean_estimate, numbered, ratio
+from analysis.rankings import ranking_tau
+from workbench.schema import Choice
 
 MAX_LEVELS = 20  # for coincidence tables; with more, alpha exists at the interval level only
 ALPHAS = ("nominal", "ordinal", "interval")
+CHOICES: tuple[Choice, ...] = ("A", "B", "tie")
+
+
+class Among(NamedTuple):
+    """How far people agree in their choices or rankings: who they are, on how many items, in which figure."""
+
+    names: list[str]
+    items: int
+    agreement: Estimate
 
 
 def krippendorff(ratings: np.ndarray, clusters: np.ndarray) -> dict[str, Estimate]:
@@ -77,3 +93,46 @@ def against_the_others(ratings: np.ndarray, clusters: np.ndarray) -> list[dict[s
         here = np.isfinite(ratings[who]) & np.isfinite(others)
         found.append(agreement(ratings[who][here], others[here], clusters[here], int((~here).sum())))
     return found
+
+
+# -- choices and rankings
+
+Said = Mapping[str, Mapping[str, Any]]  # what each annotator says of each item, by name and item id
+
+
+def choice_agreement(said: Said, videos: Mapping[str, str]) -> Among | None:
+    """Krippendorff's nominal alpha of choices (A, B, tie); `videos` by item id. None where fewer than two people chose."""
+    names, items = _people(said, videos)
+    if len(names) < 2:
+        return None
+    choices = np.full((len(names), len(items)), np.nan)
+    for who, name in enumerate(names):
+        for place, item in enumerate(items):
+            if item in said[name]:
+                choices[who, place] = CHOICES.index(said[name][item])
+    alpha = krippendorff(choices, numbered([videos[item] for item in items]))["nominal"]
+    return Among(names, len(items), alpha._replace(reason=alpha.reason and alpha.reason.replace("ratings", "choices")))
+
+
+def ranking_agreement(said: Said, videos: Mapping[str, str]) -> Among | None:
+    """Kendall's tau of two people's rankings: its mean over the pairs of people of an item, and over items.
+
+    Items that fewer than two people ranked are left out and counted. None where fewer than two people ranked any.
+    """
+    names, items = _people(said, videos)
+    if len(names) < 2:
+        return None
+    taus = [_mean_tau([said[name][item] for name in names if item in said[name]]) for item in items]
+    return Among(names, len(items), mean_estimate(taus, numbered([videos[item] for item in items])))
+
+
+def _people(said: Said, videos: Mapping[str, str]) -> tuple[list[str], list[str]]:
+    """Who says something, and of which items."""
+    names = [name for name, of in said.items() if any(item in videos for item in of)]
+    return names, list(dict.fromkeys(item for name in names for item in said[name] if item in videos))
+
+
+def _mean_tau(rankings: Iterable[tuple[int, ...]]) -> float:
+    """NaN where there are no two rankings of the same responses."""
+    taus = [ranking_tau(one, other) for one, other in combinations(rankings, 2) if sorted(one) == sorted(other)]
+    return sum(taus) / len(taus) if taus else np.nan

@@ -41,7 +41,7 @@ def _agree(arguments: argparse.Namespace) -> int:
 def agree_text(found: MetaEvaluation) -> Iterator[str]:
     """A meta-evaluation, a block a question."""
     if found.annotators:
-        yield _annotators(found.annotators)
+        yield from _annotators(found.annotators)
     rated = {name: judge.ratings for name, judge in found.judges.items() if judge.ratings}
     if rated:
         yield from _ratings(rated)
@@ -61,7 +61,19 @@ def _figures(
     yield "\n".join(lines)
 
 
-def _annotators(people: Annotators) -> str:
+def _annotators(people: Annotators) -> Iterator[str]:
+    if people.names:
+        yield _raters(people)
+    for one, what, figure in ((people.choices, "choices", "Krippendorff's alpha, nominal"),
+                              (people.rankings, "rankings", "Kendall's tau, mean of two people's")):  # fmt: skip
+        if one:
+            told_alpha = told(one.agreement, with_n=True) + (
+                f" ({one.agreement.reason})" if one.agreement.reason else ""
+            )
+            yield f"People among themselves: {what} by {len(one.names)} on {one.items} items\n{figure}\n  {told_alpha}"
+
+
+def _raters(people: Annotators) -> str:
     columns = dict(zip(people.names, people.against_others, strict=True))
     kept = ("rmse", "mae", "pearson", "spearman", "kendall_tau_b", "exact", "within_one")
     shown = {name: {figure: figures[figure] for figure in kept} for name, figures in columns.items()}

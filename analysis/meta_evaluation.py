@@ -4,15 +4,15 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from analysis.agreement import RatingErrors, agreement, errors_by_rating
-from analysis.annotators import against_the_others, krippendorff
+from analysis.annotators import Among, against_the_others, choice_agreement, krippendorff, ranking_agreement
 from analysis.arena import Standing, games_of, standings
 from analysis.estimate import Estimate
 from analysis.matching import Coverage, Gold, Matched, gold_ratings, matched_judges, no_common_items
 from analysis.paired import PairedTest
-from analysis.pairs import PairRow, gold_choices, pair_coverage, pair_rows
+from analysis.pairs import PairRow, choices_by_annotator, gold_choices, pair_coverage, pair_rows
 from analysis.point_pairs import PointVersusPair, Superiority, point_versus_pair, superiority
 from analysis.preference import Dimensions, by_dimension, preference
-from analysis.rankings import ranking_figures
+from analysis.rankings import ranking_figures, rankings_by_annotator
 from analysis.records import Records, Verdict, judge_columns
 from analysis.scales import same_scale
 from workbench.errors import InputError
@@ -24,12 +24,15 @@ OTHER_SCALE = "the judge's scale is not the gold ratings'"
 
 
 class Annotators(NamedTuple):
-    """How far the people agree: Krippendorff's alpha by level of measurement, each one against the mean of the others."""
+    """How far the people agree. In ratings: Krippendorff's alpha by level of measurement, each one against the mean of the
+    others; nobody and nothing where fewer than two rated. In choices and rankings: None where fewer than two gave any."""
 
     names: list[str]
     items: int
     alpha: dict[str, Estimate]
     against_others: list[dict[str, Estimate]]
+    choices: Among | None
+    rankings: Among | None
 
 
 class Ratings(NamedTuple):
@@ -91,7 +94,7 @@ def meta_evaluate(records: Records, gold: str = "human", dimension: str | None =
             judges[name] = found
     if not judges:
         raise no_common_items(gold)
-    return MetaEvaluation(gold, _annotators(ratings) if len(ratings.annotators) > 1 else None, judges)
+    return MetaEvaluation(gold, _annotators(records, gold, ratings), judges)
 
 
 def rated_judges(records: Records, columns: Mapping[str, int], gold: Gold) -> dict[str, Matched]:
@@ -164,6 +167,11 @@ def _rankings(records: Records, column: int, gold: str) -> dict[str, Estimate] |
     return figures if any(one.n + one.left_out for one in figures.values()) else None
 
 
-def _annotators(gold: Gold) -> Annotators:
-    alpha = krippendorff(gold.ratings, gold.clusters)
-    return Annotators(gold.annotators, len(gold.items), alpha, against_the_others(gold.ratings, gold.clusters))
+def _annotators(records: Records, gold: str, ratings: Gold) -> Annotators | None:
+    videos = {item: facts.video for item, facts in records.items.items()}
+    choices = choice_agreement(choices_by_annotator(records, gold), videos)
+    rankings = ranking_agreement(rankings_by_annotator(records, gold), videos)
+    if len(ratings.annotators) < 2:
+        return Annotators([], 0, {}, [], choices, rankings) if choices or rankings else None
+    alpha, others = (measure(ratings.ratings, ratings.clusters) for measure in (krippendorff, against_the_others))
+    return Annotators(ratings.annotators, len(ratings.items), alpha, others, choices, rankings)

@@ -57,11 +57,12 @@ def _outcome(verdicts: tuple[Verdict, ...]) -> PairOutcome | None:
 
 
 def gold_choices(records: Records, gold: str) -> dict[str, Choice]:
-    """The gold choice of every pair that has one: what most annotators say, "tie" where as many say A as B.
+    """The gold choice of every pair that has one: what more annotators say than anything else, "tie" where nothing is
+    alone ahead (A and B, but also A and a tie, with as many votes).
 
     An annotator who contradicts their own choice when the order is turned has said nothing.
     """
-    votes: dict[str, Counter] = defaultdict(Counter)
+    votes: dict[str, Counter[Choice]] = defaultdict(Counter)
     for said in choices_by_annotator(records, gold).values():
         for item, choice in said.items():
             votes[item][choice] += 1
@@ -75,7 +76,7 @@ def choices_by_annotator(records: Records, gold: str) -> dict[str, dict[str, Cho
     """
     found: dict[str, dict[str, Choice]] = {}
     for judge, verdicts in gold_labels(records, gold).items():
-        said: dict[str, Counter] = defaultdict(Counter)
+        said: dict[str, Counter[Choice]] = defaultdict(Counter)
         for row in _joined(records, verdicts, {}):
             if row.outcome in ("A", "B", "tie"):
                 said[row.item][row.outcome] += 1
@@ -83,10 +84,10 @@ def choices_by_annotator(records: Records, gold: str) -> dict[str, dict[str, Cho
     return found
 
 
-def _majority(votes: Counter) -> Choice:
-    if votes["A"] == votes["B"] or votes["tie"] > max(votes["A"], votes["B"]):
-        return "tie"
-    return "A" if votes["A"] > votes["B"] else "B"
+def _majority(votes: Counter[Choice]) -> Choice:
+    most = max(votes.values())
+    ahead: list[Choice] = [choice for choice, count in votes.items() if count == most]
+    return ahead[0] if len(ahead) == 1 else "tie"
 
 
 def pair_coverage(rows: Iterable[PairRow], gold: Mapping[str, Choice]) -> Coverage:

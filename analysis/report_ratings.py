@@ -11,6 +11,7 @@ from analysis.figures import (
     spread_info,
 )
 from analysis.findings import Findings
+from analysis.meta_evaluation import Annotators
 from analysis.sections import Drawn, Section, best_of, forest, table
 from analysis.tell import reasons, share
 
@@ -20,15 +21,26 @@ def people(found: Findings) -> Iterator[Section]:
     if people is None:
         return
     each = dict(zip(people.names, people.against_others, strict=True))
-    alpha = "; ".join(f"{name} {one} (n {one.n})" for name, one in people.alpha.items())
-    header, rows = table(each)
+    header, rows = table(each) if each else ((), ())
     reading = "Each person's Spearman correlation with the mean of the others: no judge need do better than this."
     yield Section(
         "people", "How far do people agree among themselves?",
-        "Krippendorff's alpha is 1 for perfect agreement and 0 for chance. Where people disagree, no judge can agree with all.",
-        "Ratings", f"{len(people.names)} people rated {people.items} items. Krippendorff's alpha: {alpha}.",
-        tuple(reasons(each)), header, rows, (forest("spearman", each, reading, "high", 0.0),),
+        "Krippendorff's alpha and Kendall's tau are 1 for perfect agreement and 0 for chance. Where people disagree, no judge can "
+        "agree with all.",
+        "Ratings", " ".join(_agreed(people)), tuple(reasons(each)), header, rows,
+        (forest("spearman", each, reading, "high", 0.0),) if each else (),
     )  # fmt: skip
+
+
+def _agreed(people: Annotators) -> Iterator[str]:
+    """How far people agree, in a sentence for each kind of label."""
+    if people.names:
+        alpha = "; ".join(f"{name} {one} (n {one.n})" for name, one in people.alpha.items())
+        yield f"{len(people.names)} people rated {people.items} items. Krippendorff's alpha: {alpha}."
+    for one, did, figure in ((people.choices, "chose in {} pairs", "Krippendorff's alpha: nominal"),
+                             (people.rankings, "ranked {} items", "Kendall's tau of two people, mean:")):  # fmt: skip
+        if one:
+            yield f"{len(one.names)} people {did.format(one.items)}. {figure} {one.agreement} (n {one.agreement.n})."
 
 
 def ratings(found: Findings) -> Iterator[Section]:
