@@ -117,9 +117,8 @@ def _preferences(judges: Mapping[str, Preferences]) -> Iterator[str]:
     if by_dimension:
         yield from _figures("Accuracy by dimension", by_dimension)
     for name, one in judges.items():
-        if one.point_versus_pair:
-            versus = one.point_versus_pair
-            yield f"Its ratings against its pair verdicts: {name}\n" + "\n".join(
+        for points, versus in one.point_versus_pair.items():
+            yield f"Ratings by {points} against its pair verdicts: {name}\n" + "\n".join(
                 [f"  contradicted {told(versus.contradicted, with_n=True)}", f"  rated equal {told(versus.equal, with_n=True)}",
                  f"  ratings right {told(versus.right, with_n=True)}",
                  *(f"  item {case.item}: rated {case.scores[0]:g} and {case.scores[1]:g}, says {case.outcome}"

@@ -10,7 +10,7 @@ from analysis.estimate import Estimate
 from analysis.matching import Coverage, Gold, Matched, gold_ratings, matched_judges, no_common_items
 from analysis.paired import PairedTest
 from analysis.pairs import PairRow, choices_by_annotator, gold_choices, pair_coverage, pair_rows
-from analysis.point_pairs import PointVersusPair, Superiority, point_versus_pair, superiority
+from analysis.point_pairs import PointVersusPair, Superiority, points_versus_pairs, superiority
 from analysis.preference import Dimensions, by_dimension, preference
 from analysis.rankings import ranking_figures, rankings_by_annotator
 from analysis.records import Records, Verdict, judge_columns
@@ -51,7 +51,7 @@ class Preferences(NamedTuple):
     coverage: Coverage
     figures: dict[str, Estimate]
     dimensions: Dimensions | None
-    point_versus_pair: PointVersusPair | None
+    point_versus_pair: dict[str, PointVersusPair]  # by the label of the judge's prompt and settings that rated
     standings: list[Standing]
 
 
@@ -150,14 +150,11 @@ def scaled_test(test: PairedTest, same: bool) -> PairedTest:
 def _preferences(
     rows: Sequence[PairRow], gold: Mapping[str, Choice], records: Records, column: int, dimension: str | None
 ) -> Preferences:
-    judge = records.columns[column].judge
-    points = [place for place, other in enumerate(records.columns) if other.judge == judge]
-    versus = point_versus_pair(records, points, rows)
     return Preferences(
         pair_coverage(rows, gold),
         preference(rows, gold),
         by_dimension(rows, dimension) if dimension else None,
-        versus if versus.equal.n else None,
+        points_versus_pairs(records, column, rows),
         standings(*games_of(rows)),
     )
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from analysis.estimate import Estimate, mean_estimate, numbered
 from analysis.matching import usual_rows
 from analysis.pairs import PairRow
-from analysis.records import Records, Verdict
+from analysis.records import Records, Verdict, labels
 
 
 class Superiority(NamedTuple):
@@ -82,6 +82,21 @@ def _gaps(better: Mapping[int, Verdict], worse: Mapping[int, Verdict]) -> list[f
     """Rating of the better response less that of the worse, of each sample that rated both."""
     both = [(better[sample].score, worse[sample].score) for sample in sorted(better.keys() & worse.keys())]
     return [one - other for one, other in both if one is not None and other is not None]
+
+
+def points_versus_pairs(records: Records, column: int, pairs: Sequence[PairRow]) -> dict[str, PointVersusPair]:
+    """A judge's pair outcomes beside its ratings of the same responses, by the label of the prompt and settings that rated.
+
+    Each prompt and settings stands by itself: those with the settings of the pairs, or all where there are none of these.
+    """
+    own, names = records.columns[column], labels(records)
+    judge = [place for place, other in enumerate(records.columns) if other.judge == own.judge]
+    alike = [place for place in judge if records.columns[place].settings == own.settings]
+    for some in (alike, judge):
+        beside = {names[place]: point_versus_pair(records, [place], pairs) for place in some}
+        if found := {name: one for name, one in beside.items() if one.equal.n}:
+            return found
+    return {}
 
 
 def point_versus_pair(records: Records, points: Sequence[int], pairs: Sequence[PairRow]) -> PointVersusPair:

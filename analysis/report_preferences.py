@@ -29,8 +29,9 @@ def preferences(found: Findings) -> Iterator[Section]:
                "line the judge favours the first, left of it the second.", "zero", 0.0, coverage),
     )  # fmt: skip
     notes = [f"{name}: {one}" for name, one in coverage.items()]
-    notes += [f"{name}: of pairs also rated apart, its ratings contradict {versus.contradicted} (n {versus.contradicted.n})"
-              for name, one in paired.items() if (versus := one.point_versus_pair)]  # fmt: skip
+    notes += [f"{name}: of pairs also rated apart, the ratings by {points} contradict {versus.contradicted} "
+              f"(n {versus.contradicted.n})"
+              for name, one in paired.items() for points, versus in one.point_versus_pair.items()]  # fmt: skip
     yield Section("preferences", "Does it prefer what people prefer?", "Each pair is asked in both orders. A verdict that "
                   "changes with the order is inconsistent: no preference, and never half a win.", "Preferences",
                   best_of(drawn[0].info, "accuracy"), (*notes, *reasons(figures)), header, rows, drawn)  # fmt: skip

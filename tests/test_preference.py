@@ -8,7 +8,7 @@ from sklearn import metrics
 
 from analysis.arena import UNCONNECTED, Game, _played_at_once, _won, standings, strengths
 from analysis.pairs import gold_choices, pair_coverage, pair_rows
-from analysis.point_pairs import point_versus_pair, superiority
+from analysis.point_pairs import point_versus_pair, points_versus_pairs, superiority
 from analysis.preference import by_dimension, preference
 from analysis.rankings import edit_distance, ranking_figures, ranking_tau
 from analysis.records import item_facts, records_of
@@ -134,6 +134,35 @@ def test_points_that_contradict_a_pair_are_found():
     assert (found.contradicted.value, found.contradicted.n, found.contradicted.left_out) == (0.5, 2, 1)
     assert found.equal.value == pytest.approx(1 / 3) and found.right.value == 1
     assert [(case.outcome, case.scores) for case in found.cases] == [("B", (5.0, 1.0))]
+
+
+def test_ratings_by_other_settings_and_prompts_are_no_average():
+    """A judge rates a pair 4 and 2 when it is cold, 1 and 5 when it is warm, and 1 and 5 by another prompt."""
+    item = pair(0)
+    cold, warm = ({"temperature": value} for value in (0.0, 1.0))
+    points = [Item(Video("video0"), "What happens?", (name,)) for name in ("a0", "b0")]
+
+    def ratings(prompt, settings, *scores):
+        return [Judgment(one.id, "judge", prompt, "scored", score=float(score), settings=settings)
+                for one, score in zip(points, scores, strict=True)]  # fmt: skip
+
+    given = [*ratings("pointwise@1", cold, 4, 2), *ratings("pointwise@1", warm, 1, 5), *ratings("rubric@1", cold, 1, 5)]
+    said = [chose(item, "human", "A"), chose(item, "judge", "A", {**GIVEN, **cold})]
+
+    def contradicted(judgments):
+        records = read([item, *points], judgments)
+        column = next(n for n, one in enumerate(records.columns) if one[:2] == ("judge", "pairwise@1"))
+        found = points_versus_pairs(records, column, pair_rows(records, column, {}))
+        return {name: one.contradicted.value for name, one in found.items()}
+
+    assert contradicted([*given, *said]) == {
+        "judge [pointwise@1, temperature=0.0]": 0,
+        "judge [rubric@1, temperature=0.0]": 1,
+    }
+    assert contradicted([*given[2:4], *said]) == {
+        "judge [pointwise@1, temperature=1.0]": 1
+    }  # none with the pairs' settings
+    assert contradicted(said) == {}
 
 
 # -- rankings
