@@ -21,7 +21,9 @@ def add_verbs(verbs: Any) -> None:
     """The parser of `compare`."""
     compared = verbs.add_parser("compare", help="judges side by side on the same items, with paired tests")
     add_runs(compared)
-    compared.add_argument("--judge", action="append", default=[], metavar="LABEL", help="only this one; repeat it")
+    compared.add_argument(
+        "--judge", action="append", default=[], metavar="LABEL", help="only this one, or a person; repeat it"
+    )
     compared.add_argument("--baseline", metavar="LABEL", help="test the others against this judge alone")
     compared.set_defaults(run=_compare)
 
@@ -36,7 +38,7 @@ def _compare(arguments: argparse.Namespace) -> int:
 
 def compare_text(found: Comparisons) -> Iterator[str]:
     """A comparison, a block a question."""
-    for title, part in (("Ratings", found.ratings), ("Preferences", found.preferences)):
+    for title, part in (("Ratings", found.ratings), ("Preferences", found.preferences), ("Rankings", found.rankings)):
         if part:
             yield from _part(title, part)
     yield f"{NOTE}\n{TESTS}"
@@ -48,6 +50,8 @@ def _part(title: str, part: Comparison) -> Iterator[str]:
     yield "\n".join(f"{name}: {coverage}" for name, coverage in part.coverage.items())
     for test in part.tests:
         yield _test(test)
+    if part.note:
+        yield part.note
 
 
 def _test(test: PairedTest) -> str:

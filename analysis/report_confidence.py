@@ -51,15 +51,16 @@ def comparisons(found: Findings) -> Iterator[Section]:
 
 
 def comparison_sections(comparisons) -> Iterator[Section]:
-    """Paired tests of ratings and of preferences, where there are any."""
-    for key, part in (("ratings", comparisons.ratings), ("preferences", comparisons.preferences)):
+    """Paired tests of ratings, preferences and rankings, where there are any."""
+    for key in ("ratings", "preferences", "rankings"):
+        part = getattr(comparisons, key)
         if part is not None:
             yield _comparison(key, part)
 
 
 def _comparison(key: str, part: Comparison) -> Section:
     figure = part.tests[0].tested if part.tests else next(iter(next(iter(part.common.values()))))
-    best = "low" if key == "ratings" else "high"
+    best = "high" if key == "preferences" else "low"
     names = list(part.tests[0].differences) if part.tests else []
     rows = tuple((f"{test.first} less {test.second}", str(test.differences[names[0]].n), str(test.differences[names[0]].left_out),
                   *(str(test.differences[name]) for name in names), _p(test.p), _p(test.p_holm))
@@ -78,7 +79,7 @@ def _comparison(key: str, part: Comparison) -> Section:
     return Section(
         f"comparison-{key}", f"Is one judge better than another? ({key})",
         f"p is of a sign-flip test of {words(figure)} that swaps whole videos; Holm corrects it for the number of tests.",
-        "Intervals and tests", f"{sure or 'None'} of {len(part.tests)} differences in {words(figure)} "
+        "Intervals and tests", part.note or f"{sure or 'None'} of {len(part.tests)} differences in {words(figure)} "
         f"{'is' if sure == 1 else 'are'} beyond chance (p after Holm below 0.05).", tuple(notes),
         ("judges", "n", "left out", *map(words, names), "p", "p (Holm)"), rows, drawn,
     )  # fmt: skip

@@ -50,6 +50,12 @@ def missing_sides(form: JudgeForm, judges: Sequence[str], blind: bool) -> str:
         missing.append("choose two judges or more")
     if len(names) > MOST_JUDGES:
         missing.append(f"choose at most {MOST_JUDGES} judges")
+    people = [name for name in names if name.startswith(PERSON)]
+    if people and not form.scores:
+        missing.append(
+            f"take {', '.join(people)} out of the judges: a person has seen several responses in one order, so what people "
+            "say of pairs and rankings is compared over runs, below"
+        )
     missing += missing_reference(form, names)
     if blind and form.mode == "ranking":
         missing.append("choose another way of judging: blind votes are on scores and pairs")
@@ -118,7 +124,7 @@ def labels_of(form: JudgeForm, folder: Path) -> PageVerdict:
     Raises InputError where they have not, and for pairs, which people see in one order only.
     """
     if not form.scores:
-        raise InputError(f"{form.judge}: people's labels of pairs are compared over runs, below.")
+        raise InputError(f"{form.judge}: what people say of pairs and rankings is compared over runs, below.")
     item, prompt = item_of(form), load_prompt(form.mode, **prompt_options(form))
     given = labelled_by(folder, form.judge.removeprefix(PERSON))
     judgments = tuple(given[one.id] for one in one_response_each([item]) if one.id in given)

@@ -22,7 +22,8 @@ QUIET = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 FIGURES = {"people": 1, "ratings": 3, "errors": 2, "spread": 1, "superiority": 1, "preferences": 3, "dimensions": 1,
            "standings": 2, "rankings": 1, "calibration": 1, "readings": 1, "maps": 1, "confidence-ratings": 2,
            "confidence-choices": 2, "abstaining-ratings": 0, "abstaining-choices": 0, "scaling-ratings": 2,
-           "scaling-preferences": 1, "comparison-ratings": 2, "comparison-preferences": 2, "comparison": 0}  # fmt: skip
+           "scaling-preferences": 1, "comparison-ratings": 2, "comparison-preferences": 2, "comparison-rankings": 2,
+           "comparison": 0}  # fmt: skip
 WHOLE_GOLD = [("people (human)", "human"), ("bootstrap targets (target)", "target")]
 
 

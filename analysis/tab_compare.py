@@ -13,6 +13,7 @@ from analysis.explorer import folders_of
 from analysis.records import judge_columns, read_runs
 from analysis.report_confidence import comparison_sections
 from analysis.side_by_side import blind_sides, chosen_judges, judge_sides, missing_sides, open_sides
+from analysis.sides import people_of
 from analysis.tab import with_gold, with_runs
 from analysis.tab_compare_panels import Live, OverRuns, live_panel, runs_panel
 from analysis.tab_sections import cleared, filled
@@ -176,11 +177,12 @@ def _wire_runs(over: OverRuns, runs: Path, tab: gr.Tab) -> None:
 
 
 def baselines(runs: Path, names: list[str] | None, gold: str | None):
-    """The judges that others may be compared against."""
+    """The judges and people that others may be compared against."""
     choices = [("none: all pairs", "")]
     if names and gold:
         try:
-            choices += [(name, name) for name in judge_columns(read_runs(folders_of(runs, names)), gold)]
+            records = read_runs(folders_of(runs, names))
+            choices += [(name, name) for name in [*judge_columns(records, gold), *people_of(records, gold)]]
         except WorkbenchError:  # said when comparing
             return gr.update(choices=choices, value="")
     return gr.update(choices=choices, value="")

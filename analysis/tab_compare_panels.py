@@ -104,6 +104,6 @@ def runs_panel(runs: Path) -> OverRuns:
     with gr.Row(elem_classes="vj-paging"):
         start = gr.Button("Compare over runs", size="sm", elem_classes="vj-quiet", elem_id="vj-cmp-over")
     message = gr.HTML(elem_id="vj-cmp-over-message")
-    places = section_places({"comparison-ratings": 2, "comparison-preferences": 2}, "vj-cmp")
+    places = section_places({"comparison-ratings": 2, "comparison-preferences": 2, "comparison-rankings": 2}, "vj-cmp")
     command = gr.HTML(js_on_load=COPY_SCRIPT)
     return OverRuns(chosen, gold, baseline, start, message, places, command)

@@ -49,6 +49,15 @@ def test_everything_missing_is_said(chosen, blind, mode, said):
     assert said in missing_sides(JudgeForm(None, "What?", ("a", "b", "c"), mode), chosen, blind)
 
 
+@pytest.mark.parametrize(("mode", "responses"), [("pairwise", ("a", "b")), ("ranking", ("a", "b", "c"))])
+def test_people_are_no_side_of_a_live_pair_and_it_is_said_at_once(mode, responses):
+    form = JudgeForm("clip.mp4", "What?", responses, mode)
+    said = missing_sides(form, ["embedded", "human:anna"], False)
+    assert "take human:anna out of the judges: a person has seen" in said and "compared over runs, below" in said
+    assert "human" not in missing_sides(form, ["embedded", "metric:x"], False)
+    assert "human" not in missing_sides(JudgeForm("clip.mp4", "What?", ("a",)), ["embedded", "human:anna"], False)
+
+
 def test_judges_answer_in_turn_and_one_that_cannot_does_not_stop_the_others(form, judges, tmp_path):
     told = []
     names = [judges["kind"], "nobody-such", judges["strict"]]
@@ -225,7 +234,10 @@ def test_over_runs_shows_the_paired_tests(tmp_path):
     write(tmp_path / "run", [ratings(video, 1 + video % 5) for video in range(12)])
     with gr.Blocks():
         over = tab_compare.runs_panel(tmp_path)
-    assert ("near", "near") in baselines(tmp_path, ["run"], "human")["choices"]
+    against = baselines(tmp_path, ["run"], "human")["choices"]
+    assert ("near", "near") in against and ("human:0", "human:0") in against
+    person = compared(over, tmp_path, ["run"], "human", "human:0")
+    assert "near less human:0" in person[over.places["comparison-ratings"].table]
     found = compared(over, tmp_path, ["run"], "human", "near")
     place = over.places["comparison-ratings"]
     assert (
