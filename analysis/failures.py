@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from analysis.case_texts import CaseTexts, read_texts
 from analysis.cases import Case
+from analysis.labelling import PROMPT
 from analysis.rankings import joint_ranking
 from workbench.errors import InputError
 from workbench.schema import Judgment
@@ -51,13 +52,18 @@ def export_queue(
 
 
 def label_of(texts: CaseTexts, gold: str = "human") -> Judgment | None:
-    """The one label of an item: the gold judge's, or of several people's the one that says what they say together.
+    """The one label of an item: the gold judge's, or of several people's the one that says what they say together. Beside a
+    gold that is no person's (a bootstrap's targets, a model), what people said in place counts and the gold does not.
 
     Ratings: their mean, rounded half up; choices: what most say, a tie where as many say A as B; rankings: by mean place.
     Of several who say it, the one who gave a reason; where none does, a label of "human:together" that names them. None
     without any.
     """
-    given = [one for one in texts.judgments if _is_gold(one.judge, gold) and one.status == "scored"]
+    scored = [one for one in texts.judgments if one.status == "scored"]
+    in_place = [
+        one for one in scored if one.prompt == PROMPT and _is_person(one.judge) and not _is_person(gold or "human")
+    ]
+    given = in_place or [one for one in scored if _is_gold(one.judge, gold)]
     last: dict[str, Judgment] = {}
     for one in given:
         last[one.judge] = one
@@ -81,6 +87,10 @@ def label_of(texts: CaseTexts, gold: str = "human") -> Judgment | None:
         return max(agreeing, key=lambda one: bool(one.reasoning))
     settings = {"people": [one.judge for one in people]}
     return replace(people[0], judge="human:together", reasoning=None, settings=settings, **together)
+
+
+def _is_person(judge: str) -> bool:
+    return judge.partition(":")[0] == "human"
 
 
 def _is_gold(judge: str, gold: str) -> bool:

@@ -221,6 +221,15 @@ def test_an_item_teaches_one_verdict(run, given, judge, said):
     assert (label and label.judge) == judge and (label and (label.choice or label.score)) == said
 
 
+def test_what_people_label_in_place_counts_beside_a_gold_that_is_none(run):
+    item = run[1]["new"]
+    target, imported = verdict(item, "target", score=2.0), verdict(item, "human:b", score=1.0)
+    placed = make_label(item, "anna", score=5)
+    assert label_of(CaseTexts(item, (target, imported)), "target") == target
+    assert label_of(CaseTexts(item, (target, imported, placed)), "target") == placed
+    assert label_of(CaseTexts(item, (imported, placed)), "human:b") == imported  # one person asked for by name
+
+
 def test_the_queue_is_data_that_training_reads(run, tmp_path, capsys):
     folder, items = run
     out = tmp_path / "queue"
