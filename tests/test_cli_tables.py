@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from analysis.__main__ import main as analysis
 from tests.command_line import ASK, JUDGE, clip, command, run, table, work
 from workbench.store import Run
 
@@ -55,6 +56,16 @@ def test_two_hundred_rows_with_every_tenth_broken(work, capsys):
     assert "resuming r: 180 verdicts" in err and "180 scored, 4 failed" in again
     lines = Path("r/judgments.jsonl").read_text().splitlines()
     assert len(lines) == 188  # only the four failures were asked again
+
+
+def test_labels_are_no_verdicts_that_are_gone_on_from(work, capsys):
+    table("t.csv", [("", "What?", f"Answer {number}", number, "anna") for number in (1, 2)],
+          ("video", "question", "answer", "score", "annotator"))  # fmt: skip
+    assert analysis(["import", "labels", "--data=t.csv", "--out=r", "--column=video="]) == 0
+    assert len(Run.open("r").judgments()) == 2
+    _, _, first = run(capsys, "judge", "--items=r", *JUDGE, "--no-video")
+    _, _, again = run(capsys, "judge", "--items=r", *JUDGE, "--no-video")
+    assert "resuming" not in first and "resuming r: 2 verdicts are there" in again
 
 
 def test_columns_by_name_pairs_and_lists(work, capsys):
@@ -125,6 +136,16 @@ def test_a_limit_then_the_rest_then_another_judge(work, capsys):
     run(capsys, *same, "--judge=scripted:other.yaml")
     judgments = Run.open("r").judgments()
     assert len(judgments) == 18 and first < {(judgment.key, judgment.created) for judgment in judgments}
+
+
+def test_a_limit_counts_what_is_judged(work, capsys):
+    lines = [{"video": "a.mp4", "question": f"q{row}", "responses": [f"{row}{one}" for one in "xyz"]} for row in (1, 2)]
+    Path("t.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    for limit, judged in ((2, 2), (4, 4), (9, 6)):
+        run(capsys, "judge", "--items=t.jsonl", *JUDGE, f"--limit={limit}", f"--out=r{limit}")
+        assert len(Run.open(f"r{limit}").judgments()) == judged
+    run(capsys, "judge", "--items=t.jsonl", *JUDGE, "--mode=ranking", "--limit=1", "--out=rank")
+    assert [len(item.responses) for item in Run.open("rank").items().values()] == [3]
 
 
 @pytest.mark.parametrize("change, said", [

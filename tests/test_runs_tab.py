@@ -3,6 +3,7 @@
 import json
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -188,6 +189,17 @@ def test_on_a_page_of_several_people_a_table_opens_no_file_of_the_machine(runs, 
     assert next(open_table(upload).rows).video.path == str(secret)
     monkeypatch.delenv(FOLDER_VARIABLE)
     assert next(open_table(upload).rows).video.path == str(secret)
+
+
+def test_a_demo_judges_the_first_rows_of_a_table(runs, monkeypatch):
+    form = TableForm(upload="t.csv", text_only=True)
+    assert "--limit" not in shown_command(form, runs)
+    monkeypatch.setenv("WORKBENCH_DEMO", "1")
+    assert "--limit" not in shown_command(form, runs)  # a command line's
+    ask_for_owners(lambda: "anna")
+    for asked, given in ((0, 100), (5, 5), (100_000, 100)):
+        assert f"--limit={given} " in shown_command(replace(form, limit=asked), runs) + " "
+    assert shown_command(replace(form, canaries=200), runs).endswith("--canaries=10")
 
 
 def _naming(tmp_path, video):

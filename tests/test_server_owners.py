@@ -1,6 +1,8 @@
 """Owners of run folders: names from tokens, marks, and that central doors to run folders keep to them."""
 
 import json
+import threading
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -92,6 +94,33 @@ def test_a_demo_works_on_one_job_of_each_and_few_in_all(tmp_path, asked_by, monk
         jobs._check_demo(tmp_path / "new")
     asked_by(None)  # a command
     jobs._check_demo(tmp_path / "new")
+
+
+def test_clicks_at_once_start_one_job_of_a_person(tmp_path, asked_by, monkeypatch):
+    monkeypatch.setenv("WORKBENCH_DEMO", "1")
+    asked_by(ANNA)
+    check, told = jobs._check_demo, []
+
+    def slow_check(folder):
+        check(folder)
+        time.sleep(0.1)  # the others ask meanwhile
+
+    def begin(name):
+        try:
+            jobs.start(["-c", "import time; time.sleep(600)"], tmp_path / name)
+        except InputError as error:
+            told.append(str(error))
+
+    monkeypatch.setattr(jobs, "_check_demo", slow_check)
+    clicks = [threading.Thread(target=begin, args=(f"run{number}",)) for number in range(3)]
+    for click in clicks:
+        click.start()
+    for click in clicks:
+        click.join()
+    started = [job.folder for job in jobs.list_jobs(tmp_path) if job.alive]
+    for folder in started:
+        jobs.stop(folder, grace_seconds=0.1)
+    assert len(started) == 1 and len(told) == 2 and "one at a time" in told[0]
 
 
 def test_a_folder_with_files_of_others_cannot_be_claimed(tmp_path, asked_by):

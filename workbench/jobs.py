@@ -36,6 +36,7 @@ State = Literal["waiting", "starting", "running", "done", "stopped", "failed"]
 GRACE_SECONDS = 2.0  # to write down what is under way, before the process is killed
 CANNOT_BE_DONE = 2  # exit code of our commands for a request that cannot be carried out
 ROOT = Path(__file__).parents[1]
+_STARTING = threading.Lock()
 HEARING = ("import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); "
            "os.execv(sys.executable, [sys.executable, *sys.argv[1:]])")  # fmt: skip
 
@@ -68,11 +69,14 @@ def start(command: Sequence[str], folder: Path, cwd: Path | None = None, asked: 
     jobs.
     """
     takes_turn = kind_of(command).takes_turn
-    if asked is None:
-        _check_room(takes_turn)
-        _check_demo(folder)
     try:
-        return _start(command, folder, cwd if cwd and cwd.is_dir() else Path.cwd(), takes_turn, asked or time.time())
+        with _STARTING:  # or two clicks at once would both find room for one
+            if asked is None:
+                _check_room(takes_turn)
+                _check_demo(folder)
+            return _start(
+                command, folder, cwd if cwd and cwd.is_dir() else Path.cwd(), takes_turn, asked or time.time()
+            )
     except OSError as error:  # no space, no permission
         raise StoreError(f"{folder.name} cannot be started: {error.strerror}. Correct that and try again.") from error
 

@@ -10,9 +10,12 @@ from workbench.backends import check_spec
 from workbench.errors import InputError
 from workbench.jobs import Job
 from workbench.owners import reader
+from workbench.permissions import is_demo
 from workbench.run_folders import almost_there, free_folder
 
 COMMAND = ["python", "-m", "workbench", "judge"]
+DEMO_ITEMS = 100  # of a table in a public demo, where a job holds a place that others wait for
+DEMO_CANARIES = 10  # of each kind
 ENDINGS = (".csv", ".tsv", ".jsonl", ".json", ".parquet")
 
 
@@ -43,8 +46,11 @@ def table_command(form: TableForm, items: str, folder: Path) -> list[str]:
     words += [f"--videos={Path(videos).expanduser().resolve()}"] if videos and not form.text_only else []
     words += ["--no-video"] if form.text_only else []
     words += ["--column=video="] if reader() is not None else []  # or the run would open what its cells name
-    words += [f"--limit={form.limit}"] if form.limit else []
-    return words + ([f"--canaries={form.canaries}"] if form.canaries else [])
+    demo = reader() is not None and is_demo()
+    limit = min(form.limit or DEMO_ITEMS, DEMO_ITEMS) if demo else form.limit
+    words += [f"--limit={limit}"] if limit else []
+    canaries = min(form.canaries, DEMO_CANARIES) if demo else form.canaries
+    return words + ([f"--canaries={canaries}"] if canaries else [])
 
 
 def shown_command(form: TableForm, runs: Path) -> str:

@@ -1,6 +1,7 @@
 """A table's rows gathered into the items of a run, within bounds: what would fill the memory is refused with a sentence."""
 
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import NamedTuple
 
 from workbench.errors import InputError
@@ -25,15 +26,16 @@ class Gathered(NamedTuple):
 
 
 def gather_items(rows: Iterable[Item | Rejected], prompt: Prompt, limit: int | None) -> Gathered:
-    """Reads a table to its end, or to `limit` items. For pointwise judging an item becomes one for each response.
+    """Reads a table to its end, or to `limit` items, repeated ones counted. For pointwise judging a row becomes an item for
+    each response.
 
     Raises InputError when the items would take more than HELD_BYTES of memory.
     """
     rejected = _Rejections()
-    accepted = _accepted(rows, rejected, limit)
+    accepted = _accepted(rows, rejected)
     items: dict[str, Item] = {}
     room, count = HELD_BYTES, 0
-    for item in one_response_each(accepted) if prompt.kind == "pointwise" else accepted:
+    for item in islice(one_response_each(accepted) if prompt.kind == "pointwise" else accepted, limit):
         count += 1
         if item.id not in items:
             items[item.id] = item
@@ -66,17 +68,13 @@ class _Rejections:
         return [*self._kept, self._last._replace(reason=told, content="")]
 
 
-def _accepted(rows: Iterable[Item | Rejected], rejected: _Rejections, limit: int | None) -> Iterator[Item]:
-    """The table's items, at most `limit` of them; the rows rejected on the way are put into `rejected`."""
-    count = 0
+def _accepted(rows: Iterable[Item | Rejected], rejected: _Rejections) -> Iterator[Item]:
+    """The table's items; the rows rejected on the way are put into `rejected`."""
     for row in rows:
         if isinstance(row, Rejected):
             rejected.add(row)
-            continue
-        yield row
-        count += 1
-        if count == limit:
-            return
+        else:
+            yield row
 
 
 def _characters(item: Item) -> int:
