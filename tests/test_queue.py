@@ -283,7 +283,10 @@ def test_a_lock_without_its_process_is_no_lock_and_a_second_writer_hears_the_pid
     ("command", "name", "takes_turn"),
     [
         ("python -m workbench judge --items t.csv", "judging", True),
+        ("python -m workbench judge --judge server:m@http://h --judge=server:n@http://h", "judging", False),
+        ("python -m workbench judge --judge server:m@http://h --judge=embedded", "judging", True),
         ("python -m bootstrap run --seeds=w", "bootstrap", True),
+        ("python -m bootstrap run --generator=server:m@http://h --evaluator world", "bootstrap", True),
         ("python -m training fit --preset embedded", "training", True),
         ("python -m training push x --repo=a/b", "push", False),
         ("python -m analysis sweep --items=x", "sweep", True),

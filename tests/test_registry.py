@@ -47,6 +47,7 @@ def test_every_judge_is_listed_without_loading_one():
         "hf:<id or folder>[+<adapter>]",
         "<folder>",
         "reward:<id or folder>",
+        "server:<model>@<url>",
         "scripted:<file>",
     ]
     assert all(row.what for row in rows.values())

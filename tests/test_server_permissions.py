@@ -88,6 +88,8 @@ def test_among_several_paths_are_those_of_ones_own_runs(as_anna, tmp_path):
     (mine / "out").symlink_to(other)
     check_place("seeds", str(mine / "items.jsonl"))
     check_allowed(str(mine))
+    with pytest.raises(InputError, match="several people"):  # a model's name is no path
+        check_allowed(f"server:{mine}/m@http://10.0.0.1")
     check_allowed("hf:org/model")
     for path in (other, mine / ".." / "other", mine / "out" / "items.jsonl", "/etc/passwd", "items\0.jsonl"):
         with pytest.raises(InputError, match="own runs"):

@@ -30,6 +30,8 @@ KINDS = {
     ("analysis", "report"): JobKind("report", "sections", takes_turn=False),
 }
 SWEEP_PLAN = JobKind("sweep plan", takes_turn=False)
+ASKING = ("workbench", "bootstrap", "analysis")  # rooms whose commands load judges by these options
+JUDGE_OPTIONS = ("--judge", "--generator", "--evaluator")
 OTHER = JobKind("command", takes_turn=False, owns_out=False)
 
 
@@ -40,7 +42,16 @@ def kind_of(words: Sequence[str]) -> JobKind:
         return OTHER
     if words[1:3] == ["analysis", "sweep"] and "--plan" in words:
         return SWEEP_PLAN
-    return KINDS.get(tuple(words[1:3]), OTHER)
+    kind = KINDS.get(tuple(words[1:3]), OTHER)
+    return kind._replace(takes_turn=False) if words[1] in ASKING and _asks_servers(words[3:]) else kind
+
+
+def _asks_servers(words: Sequence[str]) -> bool:
+    """Whether all judges of a command are on servers: they take nothing of this machine's accelerator."""
+    parts = [word.partition("=") for word in words]
+    judges = [value if joined else after for (name, joined, value), after in zip(parts, [*words[1:], ""], strict=True)
+              if name in JUDGE_OPTIONS]  # fmt: skip
+    return bool(judges) and all(judge.startswith("server:") for judge in judges)
 
 
 def kind_of_command(command: str) -> JobKind:

@@ -39,7 +39,8 @@ def check_judge(spec: str, named: tuple[str, ...]) -> None:
         known = ", ".join([*named, *allowed_judges()])
         raise InputError(f"judge: got {spec[:80]!r}; this is a public demo, whose judges are {known}. Run the workbench on your "
                          "own machine for all others.")  # fmt: skip
-    if reader() is not None and not all(_is_theirs(part) for part in _places(spec)):
+    # A server is nobody's own, whatever its name looks like: asking it would reach into this machine's network.
+    if reader() is not None and (spec.startswith("server:") or not all(_is_theirs(part) for part in _places(spec))):
         raise InputError(f"judge: got {spec[:80]!r}; on a page that several people use, a judge is one of the list, a Hub id, or "
                          "a checkpoint of a run of your own.")  # fmt: skip
 

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from workbench.backends.base import Backend
 from workbench.backends.presets import PRESETS
+from workbench.backends.server_address import split_server
 from workbench.errors import BackendError, InputError
 from workbench.permissions import check_judge
 
@@ -23,6 +24,7 @@ LOADERS = {  # family: (module, function); called with the spec's parts, then th
     "scripted": ("workbench.backends.scripted", "load_scripted"),
     "metric": ("workbench.backends.metric", "load_metric"),
     "reward": ("workbench.backends.reward", "load_reward"),
+    "server": ("workbench.backends.server", "load_server"),
 }
 MODEL_PACKAGES = ("torch", "transformers")
 METRICS = {  # name: (what it is, packages)
@@ -38,6 +40,7 @@ PATTERNS = {  # spec pattern: (what it is, packages)
     ),
     "<folder>": ("a checkpoint folder", MODEL_PACKAGES),
     "reward:<id or folder>": ("a checkpoint with a scalar head: a number for each response", MODEL_PACKAGES),
+    "server:<model>@<url>": ("a model on an OpenAI-compatible server, such as vLLM at http://host:8000/v1", ("httpx",)),
     "scripted:<file>": ("replies by rules from a YAML or JSON file, for tests and demos", ()),
 }
 
@@ -65,7 +68,7 @@ def load_backend(spec: str, **options: Any) -> Backend:
     """The judge that a spec names, loaded; `options` go to its loader.
 
     Specs: `embedded`, a preset's name, `hf:<id or folder>[+<adapter>]`, a folder, `reward:<id or folder>`,
-    `scripted:<file>`, `metric:<name>`.
+    `server:<model>@<url>`, `scripted:<file>`, `metric:<name>`.
     Raises InputError for an unknown name (naming the known ones) and for options that this judge does not take,
     BackendError for one that cannot be loaded.
     """
@@ -135,6 +138,8 @@ def _parse(spec: str) -> _Load:
         return _Load("local", split_adapter(rest), MODEL_PACKAGES)
     if kind == "reward" and rest:
         return _Load("reward", (rest,), MODEL_PACKAGES)
+    if kind == "server" and rest:
+        return _Load("server", split_server(rest), ("httpx",))
     if kind == "scripted" and rest:
         return _Load("scripted", (rest,), ())
     if kind == "metric" and rest in METRICS:

@@ -79,7 +79,7 @@ def find_slot(tokenizer: Any, tokens: "Sequence[int]", slot: str, menu: "Sequenc
     judge wrote before it; then the label begins inside a token, and all labels are tokenised from that token's start.
     """
     text = _decode(tokenizer, tokens)
-    end = _slot_end(text, slot)
+    end = slot_end(text, slot)
     if end is None or not menu:
         return None
     kept = _tokens_up_to(tokenizer, tokens, end)
@@ -130,7 +130,7 @@ def _normalised(slot: Slot, scores: list[float]) -> "Mapping[str, float]":
     return {label: weight / sum(weights) for label, weight in zip(slot.labels, weights, strict=True)}
 
 
-def _slot_end(text: str, slot: str) -> int | None:
+def slot_end(text: str, slot: str) -> int | None:
     """Where the label begins: after the last slot outside hidden blocks, and after white space.
 
     A slot that is closed goes before one that is not, as in reading the reply.

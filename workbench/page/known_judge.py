@@ -73,7 +73,7 @@ def about_judge(spec: str) -> str:
     if row and row.missing:
         said.append(f"It cannot be loaded here: {row.missing}.")
     said += [known.problem, *_abilities(known.declared)]
-    if not spec.startswith(("metric:", "scripted:")):
+    if not spec.startswith(("metric:", "scripted:", "server:")):
         said.append(_where(known.preset))
     return " ".join(filter(None, said))
 

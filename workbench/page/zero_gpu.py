@@ -41,7 +41,7 @@ def load_for_page(spec: str) -> Backend:
         return _lent[spec]
     if spec == EMBEDDED:
         return load_backend(spec, device="cpu")
-    if spec.startswith(("metric:", "scripted:")):
+    if spec.startswith(("metric:", "scripted:", "server:")):
         return load_backend(spec)
     there = ", ".join([*_lent, EMBEDDED])
     raise InputError(
