@@ -29,7 +29,7 @@ KINDS = {
     ("analysis", "audit"): JobKind("audit", "requests"),
     ("analysis", "report"): JobKind("report", "sections", takes_turn=False),
 }
-SWEEP_PLAN = JobKind("sweep plan", takes_turn=False)
+SWEEP_PLAN = JobKind("sweep plan")  # it loads the judges, and tries them
 ASKING = ("workbench", "bootstrap", "analysis")  # rooms whose commands load judges by these options
 JUDGE_OPTIONS = ("--judge", "--generator", "--evaluator")
 OTHER = JobKind("command", takes_turn=False, owns_out=False)
@@ -40,10 +40,10 @@ def kind_of(words: Sequence[str]) -> JobKind:
     words = list(words[words[0] == "python" :]) if words else []
     if words[:1] != ["-m"]:
         return OTHER
-    if words[1:3] == ["analysis", "sweep"] and "--plan" in words:
-        return SWEEP_PLAN
-    kind = KINDS.get(tuple(words[1:3]), OTHER)
-    return kind._replace(takes_turn=False) if words[1] in ASKING and _asks_servers(words[3:]) else kind
+    planning = words[1:3] == ["analysis", "sweep"] and "--plan" in words
+    kind = SWEEP_PLAN if planning else KINDS.get(tuple(words[1:3]), OTHER)
+    asks_servers = words[1:] and words[1] in ASKING and _asks_servers(words[3:])
+    return kind._replace(takes_turn=False) if asks_servers else kind
 
 
 def _asks_servers(words: Sequence[str]) -> bool:
