@@ -156,6 +156,7 @@ def test_a_judges_own_scale_is_told_and_has_no_rating_colour(score, own, said):
     given = judgment(score=score, settings={**SETTINGS, "judge": {"backend": "metric", "scale": own}})
     card = score_card(given, "Response A", "r", low=1, high=5)
     assert said in card and "of 5" not in card and CHOICE_COLOURS["tie"] in card
+    assert ('<b style="font-size:1.30rem">' in card) == (len(f"{score:.3g}") == 4), "it stays in its square"
     assert score_colour(given, 1, 5) not in RATING_ANCHORS
     assert score_colour(judgment(score=5.0), 1, 5) == RATING_ANCHORS[4]
     assert "5 of 5</strong>, higher" in score_card(judgment(score=5.0), "Response A", "r", low=1, high=5)

@@ -141,7 +141,8 @@ def _badge(colour: str, mark: str, below: str = "", spoken: str = "") -> str:
     """The coloured square of a card. `spoken` is what a screen reader says; without it the title says it all."""
     said = f'role="img" aria-label="{escape(spoken)}"' if spoken else 'aria-hidden="true"'
     style = f"background:{colour};color:{ink_on(colour)}"
-    return f'<div class="vj-badge" style="{style}" {said}><b>{escape(mark)}</b><span>{escape(below)}</span></div>'
+    size = f' style="font-size:{5.2 / len(mark):.2f}rem"' if len(mark) > 3 else ""  # 50 pixels wide
+    return f'<div class="vj-badge" style="{style}" {said}><b{size}>{escape(mark)}</b><span>{escape(below)}</span></div>'
 
 
 def _chip(colour: str, text: str) -> str:
