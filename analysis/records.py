@@ -101,7 +101,9 @@ def records_of(items: Mapping[str, ItemFacts], judgments: Iterable[Judgment]) ->
             columns[mark] = len(known)
             known.append(Column(judgment.judge, judgment.prompt, settings))
         verdict = _shortened(judgment, columns[mark])
-        last[verdict.item, verdict.column, verdict.order, verdict.sample] = verdict  # as Judgment.key, without the hash
+        key = verdict.item, verdict.column, verdict.order, verdict.sample  # as Judgment.key, without the hash
+        last.pop(key, None)  # its place is that of its last line: whoever labels again after all else, says that last
+        last[key] = verdict
     return Records(dict(items), list(last.values()), known)
 
 

@@ -35,6 +35,11 @@ def test_a_correction_takes_the_place_of_the_blind_label():
     assert gold_rankings(records, "human") == {SEVERAL.id: [(2, 1, 0)]}
 
 
+def test_blind_then_open_then_blind_again_the_third_label_counts():
+    records = read(label(RATED, score=1), label(RATED, score=5, blind=False), label(RATED, score=2))
+    assert gold_ratings(records, "human").by_item == {RATED.id: 2}
+
+
 def test_a_label_on_the_page_takes_the_place_of_an_imported_one():
     imported = Judgment(PAIR.id, "human:bob", "labels", "scored", choice="A", settings={"order": [0, 1]})
     assert gold_choices(read(imported, label(PAIR, choice="B")), "human") == {PAIR.id: "B"}
