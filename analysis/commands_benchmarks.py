@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from analysis.benchmarks import BENCHMARKS, find_benchmark
+from analysis.benchmarks import BENCHMARKS, Benchmark, find_benchmark
 from workbench.errors import InputError
 
 
@@ -27,6 +27,9 @@ def add_verbs(verbs: Any) -> None:
     read.add_argument(
         "--download", action="store_true", help="fetch the annotation file from the Hub, never the videos; asks nobody else"
     )  # fmt: skip
+    read.add_argument(
+        "--beside", type=Path, metavar="RUN", help="labels: of the items of this run, found by their texts; opens no video"
+    )  # fmt: skip
     read.add_argument("--no-video", action="store_true", help="labels: rows may lack the video they have a column for")
     read.set_defaults(run=_import)
     known = verbs.add_parser("benchmark", help="the known values of a benchmark, computed anew")
@@ -45,6 +48,8 @@ def _import(arguments: argparse.Namespace) -> int:
     from analysis.benchmarks.importing import import_run
 
     benchmark, columns = find_benchmark(arguments.name), _columns(arguments.column or ())
+    if arguments.beside:
+        columns = beside_columns(benchmark, columns)
     if arguments.download:
         from analysis.benchmarks.download import download
 
@@ -55,10 +60,17 @@ def _import(arguments: argparse.Namespace) -> int:
         data = arguments.data
     made = import_run(
         benchmark, data, arguments.out, videos=arguments.videos, columns=columns, encoding=arguments.encoding,
-        no_video=arguments.no_video, command=arguments.command,
+        no_video=arguments.no_video, beside=arguments.beside, command=arguments.command,
     )  # fmt: skip
     print("\n".join(made.lines()))
     return int(bool(made.rejected))
+
+
+def beside_columns(benchmark: Benchmark, columns: Mapping[str, list[str]]) -> Mapping[str, list[str]]:
+    """The columns of labels that stand beside a run: none leads to a video. Raises InputError for any other benchmark."""
+    if benchmark.name != "labels":
+        raise InputError(f"--beside: got {benchmark.name}, expected labels; other sets bring their own items.")
+    return {**columns, "video": []}
 
 
 def _licence(licence: str) -> str:
@@ -68,10 +80,12 @@ def _licence(licence: str) -> str:
 def _columns(given: list[str]) -> Mapping[str, list[str]]:
     columns: dict[str, list[str]] = {}
     for text in given:
-        role, _, name = text.partition("=")
-        if not name:
-            raise InputError(f"--column: got {text!r}, expected ROLE=FIELD, such as instruction=question.")
-        columns.setdefault(role.strip(), []).append(name.strip())
+        role, named, name = text.partition("=")
+        if not named:
+            raise InputError(
+                f"--column: got {text!r}, expected ROLE=FIELD, such as instruction=question; ROLE= for none of the fields."
+            )
+        columns.setdefault(role.strip(), []).extend(filter(None, [name.strip()]))
     return columns
 
 

@@ -9,10 +9,12 @@ from analysis.explorer import folders_of, run_names
 from analysis.records import labels, read_runs
 from analysis.tab_audit import audit_panel, wire_audit
 from analysis.tab_failures import explorer_panel, wire_explorer
+from analysis.tab_labels import labels_panel, wire_labels
 from analysis.tab_report import POLL_SECONDS, Measure, start_report, watch_report, with_reports
 from analysis.tab_sections import filled, section_places
-from analysis.tab_texts import NO_RUNS, WHAT_IT_IS
+from analysis.tab_texts import WHAT_IT_IS, no_runs
 from workbench.errors import WorkbenchError
+from workbench.jobs import have_jobs
 from workbench.page.places import without_folders
 from workbench.page.show import error_note, note
 from workbench.page.verbatim import COPY_SCRIPT
@@ -31,10 +33,12 @@ def build(runs: Path, tab: gr.Tab) -> None:
     """Lay out the tab inside the Blocks at hand and wire it; `tab` is the one it is in, `runs` where the runs are."""
     with gr.Row(equal_height=False):
         with gr.Column(scale=5, min_width=300, elem_classes="vj-panel"):
+            gr.HTML(WHAT_IT_IS)
+            labels_fold = labels_panel()
             chosen, gold, by, start, report, message = _choice(runs)
         with gr.Column(scale=6, min_width=300):
             made = gr.Dropdown([], label="Report", visible=False, elem_id="vj-meta-made")
-            empty = gr.HTML(NO_RUNS, elem_id="vj-meta-empty")
+            empty = gr.HTML(no_runs(have_jobs()), elem_id="vj-meta-empty")
             judge = gr.Dropdown([], label="Figures of one judge are those of", visible=False, elem_id="vj-meta-judge")
             command = gr.HTML(js_on_load=COPY_SCRIPT)
     measure = Measure(chosen, gold, by, start, report, message, empty, judge, section_places(FIGURES, "vj-meta"), command,
@@ -43,12 +47,12 @@ def build(runs: Path, tab: gr.Tab) -> None:
         explorer = explorer_panel()
     audit = audit_panel()
     changed = _wire(measure, runs, tab)
+    wire_labels(labels_fold, chosen, runs, tab)
     wire_explorer(explorer, chosen, gold, runs, changed)
     wire_audit(audit, runs, tab, chosen)
 
 
 def _choice(runs: Path):
-    gr.HTML(WHAT_IT_IS)
     chosen = gr.Dropdown([], label="Runs", multiselect=True, elem_id="vj-meta-runs",
                          info=f"Of {without_folders(runs)}. Together they hold the judges and the gold labels.")  # fmt: skip
     gold = gr.Dropdown(WHOLE_GOLD, value="human", label="Gold", elem_id="vj-meta-gold",

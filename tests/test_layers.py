@@ -31,6 +31,7 @@ PAGE |= {
     "analysis/tab_compare.py",
     "analysis/tab_compare_panels.py",
     "analysis/tab_failures.py",
+    "analysis/tab_labels.py",
     "analysis/tab_report.py",
     "analysis/tab_sections.py",
 }

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from analysis.benchmarks import Benchmark, read_benchmark
+from analysis.benchmarks.beside import of_run
 from analysis.benchmarks.entries import SHOWN_CHARACTERS, Entry, Source
 from analysis.records import named_video
 from workbench.errors import InputError
@@ -61,22 +62,27 @@ def import_run(
     columns: Mapping[str, Sequence[str]] | None = None,
     encoding: str | None = None,
     no_video: bool = False,
+    beside: Path | None = None,
     command: str = "",
 ) -> Imported:
     """Read `data` into the run folder `out`; the same import again adds nothing twice.
 
     Items of equal texts about differently named videos are told apart by the names, where there are no files. Of two labels
-    that one judge gives one item the first is kept, and the row of the other rejected.
+    that one judge gives one item the first is kept, and the row of the other rejected. With `beside`, a run folder, the
+    labels are of that run's items (see `of_run`).
 
     Raises InputError when no row can be used, StoreError when the folder holds another run.
     """
     source = Source(benchmark.name, data, videos, columns or {}, encoding, no_video)
     rejected: list[Rejected] = []
-    entries = _told_apart(list(_keeping(read_benchmark(benchmark, source), rejected)))
+    read = list(_keeping(read_benchmark(benchmark, source), rejected))
+    entries = of_run(read, beside, rejected) if beside else _told_apart(read)
     if not entries:
         first = f"row {rejected[0].row}: {rejected[0].reason}" if rejected else "it has no rows"
         raise InputError(f"{data.name}: no row can be used; {first}")
-    run = Run.create_or_resume(out, config=_config(source), command=command)
+    run = Run.create_or_resume(
+        out, config=_config(source) | ({"beside": beside.name} if beside else {}), command=command
+    )
     with run.writing():
         items: dict[str, Item] = {}
         for item, _ in entries:
