@@ -21,7 +21,9 @@ would show too.</p></div></li>
 train on them.</p></div></li></ul></section>"""
 
 JUDGE_TABLE = "Upload the table in the Runs tab and choose a judge."
-JUDGE_EACH = "Here, one answer at a time, in the Judge tab: each verdict is a run. Whole tables are judged where there are jobs."
+JUDGE_EACH = (
+    "Here, one answer at a time, in the Judge tab: each verdict is a run. Whole tables are judged where there are jobs."
+)
 
 
 def no_runs(has_jobs: bool) -> str:
