@@ -30,6 +30,7 @@ from analysis.sensitivity_live import (
 from analysis.sensitivity_panels import read_sweep_form
 from tests import clips
 from tests.test_jobs import wait_for
+from workbench import owners
 from workbench.errors import InputError
 from workbench.jobs import find
 from workbench.page.form import JudgeForm
@@ -72,6 +73,16 @@ def test_the_command_is_what_the_form_says():
     )
     found = parser().parse_args(form_words(form, "table.csv", Path("x"))[3:])
     assert (found.judge, found.samples, found.limit, found.mode) == (["a", "b"], 2, 5, "pairwise")
+
+
+def test_a_demo_takes_small_sweeps(tmp_path, monkeypatch):
+    monkeypatch.setenv("WORKBENCH_DEMO", "1")
+    assert "--limit" not in shown_command(SweepForm(), tmp_path)  # a command line's
+    monkeypatch.setattr(owners, "_reader", lambda: "anna")
+    assert "--limit=20 " in shown_command(SweepForm(), tmp_path) + " "
+    assert "--limit=3 " in shown_command(SweepForm(limit=3), tmp_path) + " "
+    with pytest.raises(InputError, match="180 verdicts on each item; this public demo takes 60"):
+        plan_form(SweepForm(samples=20), tmp_path)
 
 
 @pytest.mark.parametrize(("form", "message"), [

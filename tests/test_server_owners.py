@@ -1,6 +1,8 @@
 """Owners of run folders: names from tokens, marks, and that central doors to run folders keep to them."""
 
+import errno
 import json
+import os
 import threading
 import time
 from types import SimpleNamespace
@@ -130,6 +132,20 @@ def test_a_folder_with_files_of_others_cannot_be_claimed(tmp_path, asked_by):
     with pytest.raises(InputError, match="there already"):
         claim(tmp_path / "set")
     assert not visible(tmp_path / "set")
+
+
+def test_a_claim_that_a_full_disk_breaks_off_leaves_the_name_free(tmp_path, asked_by, monkeypatch):
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    asked_by(ANNA)
+    with monkeypatch.context() as disk:
+        disk.setattr(os, "fsync", full)
+        with pytest.raises(OSError, match="No space"):
+            claim(tmp_path / "run")
+    asked_by(BEN)
+    claim(tmp_path / "run")
+    assert owns(tmp_path / "run", BEN)
 
 
 def test_everybody_has_labels_of_their_own(asked_by):

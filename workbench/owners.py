@@ -87,9 +87,13 @@ def claim(folder: Path) -> None:
             if any(path.name != OWNER_FILE for path in folder.iterdir()):  # made on this machine, or by a command
                 (folder / OWNER_FILE).unlink()
                 raise InputError(f"{folder.name}: a run of that name is there already; name another.")
-            json.dump({"owner": owner}, file)
-            file.flush()
-            os.fsync(file.fileno())
+            try:
+                json.dump({"owner": owner}, file)
+                file.flush()
+                os.fsync(file.fileno())
+            except OSError:  # on a full disk: an empty mark would keep the name from everybody
+                (folder / OWNER_FILE).unlink()
+                raise
         sync(folder)  # a run without its mark would be nobody's
     except FileExistsError:
         if not owns(folder, owner):
