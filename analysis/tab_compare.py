@@ -81,7 +81,8 @@ class Comparing(NamedTuple):
         try:
             for step in stages_of(lambda tell: judge_sides(form, names, self.runs, self.resident, tell, stop, blind)):
                 if isinstance(step, Finished):
-                    yield self.voting(ballot_of(step.result)) if blind else self.opened(open_sides(step.result))
+                    shown = self.voting(ballot_of(step.result)) if blind else self.opened(open_sides(step.result))
+                    yield {live.message: ""} | shown  # a form that was filled in meanwhile lacks nothing any more
                 else:
                     yield {live.working: gr.update(visible=True, value=working(*step))}
         except Stopped as error:

@@ -199,7 +199,7 @@ def test_a_blind_round_from_the_button_to_the_names(comparing, form, judges):
     live, values = comparing.live, values_of(comparing, form, [judges["kind"], judges["strict"]], True)
     assert comparing.begin(Request, *values)[live.stop]["visible"]
     last = list(comparing.compare(Request, *values))[-1]
-    assert last[live.voting]["visible"] and "scripted" not in last[live.sides]
+    assert last[live.voting]["visible"] and "scripted" not in last[live.sides] and last[live.message] == ""
     assert "expected up to 40 letters" in comparing.vote("first", last[live.ballot], "")[live.told]
     voted = comparing.vote("first", last[live.ballot], "anna")
     assert "kind.yaml" in voted[live.told] and "strict.yaml" in voted[live.sides] and voted[live.ballot] is None
