@@ -125,7 +125,8 @@ From random weights, on scenes of the procedural world (`python -m bootstrap wor
 3. *looking*: the language model learns to say what is seen of each fact.
 4. *judge*: (item, judgment) rows, rendered by the functions that inference uses, loss on the target only, the drills going
    on beside them. The rationale names each stated fact in a fixed order (seen, said, correct or wrong), then gives the score.
-   Some tokens weigh five times: "correct" and "wrong", the first of a reply, and the name of the better response of a pair.
+   Some tokens weigh five times: "correct" and "wrong", the first of a reply, and those of its conclusions (how many facts are
+   wrong, which response is better).
 
 Every scene is seen as it is, mirrored, upside down and backwards. Some heads start as ones that match and copy; beside the
 words a second loss tells eight of them where to look (`training/gaze.py`), and a third tells the video tokens what to know
@@ -140,6 +141,9 @@ choices are compared where the reply was well-formed; n counts replies, and a pa
 | mode | figure | value | 95 % interval | n |
 |---|---|---|---|---|
 {measured}
+
+*Longer* stands for the world's setting `full`: clips of up to two minutes, up to four objects, drifting cameras. *Shifted* stands
+for shapes, colours and motions it has never seen: there it knows next to nothing, in as good a form as ever.
 
 "Without the video" is the control: the same items with nothing to look at, on flaws that only the video can show. A
 judge that really looks does far worse there.
