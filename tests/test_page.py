@@ -18,7 +18,7 @@ from workbench.judge_options import prompt_options as command_options
 from workbench.page import show
 from workbench.page.examples import Example, load_examples
 from workbench.page.form import JudgeForm, assignment_of, missing_inputs, missing_sentence, prompt_options
-from workbench.page.form_panel import form_panel, with_example, with_judge
+from workbench.page.form_panel import form_panel, with_example
 from workbench.page.known_judge import about_judge, fitting_mode, frames_help, known_judge, refusal
 from workbench.page.receipt import repeat_command
 from workbench.page.resident import ResidentJudge
@@ -277,7 +277,6 @@ def test_the_page_of_a_rubric_judge_starts_with_a_rubric_and_so_do_its_examples(
     assert (panel.judge.value, panel.mode.value) == (RUBRIC_JUDGE, "rubric")
     modes = {with_example(panel, example, panel.judge.value)[panel.mode]["value"] for example in load_examples()}
     assert modes == {"rubric"} and {example.mode for example in load_examples()} > {"rubric"}
-    assert with_judge(panel, RUBRIC_JUDGE, "pairwise")[panel.mode] == "rubric"
 
 
 def test_a_judge_file_that_cannot_be_read_is_said_at_once(tmp_path):

@@ -204,13 +204,14 @@ def test_the_tokens_that_decide_weigh_more(world, learner):
     from workbench.prompts import load_prompt
 
     video = next(video for video in world.told if any(each.item.kind == "pairwise" for each in world.examples[video]))
-    rows = rows_of(world, learner, load_prompt("pairwise_reasoning"), video)[2][:2]
-    packed, processor = pack(rows), learner.processor
+    examples, _, rows = rows_of(world, learner, load_prompt("pairwise_reasoning"), video)
+    packed, processor = pack(rows[:2]), learner.processor
     given = torch.tensor(verdict_ids(processor)), torch.tensor(conclusion_ids(processor))
     weights = _weights([Load("pairwise_reasoning", video, packed, None, [])], *given, deciding=20.0)
     words = processor.tokenizer.convert_ids_to_tokens(packed.ids[packed.labels != IGNORE].tolist())
     heavy = [word for word, weight in zip(words, weights.tolist(), strict=True) if weight == 20.0]
-    assert sorted(heavy) == ["<thinking"] * 2 + ["ĠA", "ĠB"]  # a pair in both orders; the headings weigh no more
+    concluded = [re.findall(r"\d(?= wrong)| [AB](?= is better)", each.target.reasoning) for each in examples[:2]]
+    assert [word.replace("Ġ", " ") for word in heavy] == ["<thinking", *concluded[0], "<thinking", *concluded[1]]
     assert {word for word, weight in zip(words, weights.tolist(), strict=True) if weight == 5.0} <= {
         "Ġcorrect",
         "Ġwrong",

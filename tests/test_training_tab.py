@@ -102,7 +102,8 @@ def test_what_would_fail_at_once_is_refused(runs, form, message):
 
 
 def test_a_training_that_cannot_be_done_is_a_failed_run_with_its_reason(runs):
-    job = start_training(TrainForm(steps="vibes=5", name="bad"), runs)
+    (runs.parent / "vibes").mkdir()
+    job = start_training(TrainForm(data=str(runs.parent / "vibes"), name="bad"), runs)
     failed = wait_for(job.folder, "failed")
     card = training_card(failed, run_at(failed.folder))
     assert "Failed" in card and "The end of its log" in card and "vibes" in card

@@ -89,9 +89,7 @@ def wire_responses(form: FormPanel) -> None:
 
 
 def _wire_form(form: FormPanel, fit: gr.HTML, message: gr.HTML) -> None:
-    form.judge.change(
-        partial(forms.with_judge, form), [form.judge, form.mode], [form.judge, form.frames, form.mode], **QUIET
-    )
+    form.judge.change(partial(forms.with_judge, form), form.judge, [form.judge, form.frames], **QUIET)
     bounded = [form.mode, form.judge, form.frames, form.low, form.high, form.text_only, form.score_only]
     gr.on([field.change for field in bounded], lambda *values: (show.refusal_note(read_form(*values)), ""), form.inputs,
           [fit, message], trigger_mode="always_last", **QUIET)  # fmt: skip

@@ -192,11 +192,11 @@ def _fast_mode(prefix: str, judge: gr.Dropdown, first: str) -> gr.Checkbox:
 # -- changes of the form
 
 
-def with_judge(panel: FormPanel, spec: str | None, mode: str = "pointwise") -> dict:
-    """Tell what the chosen judge can do, and start from its own number of frames and a way of judging that it knows."""
+def with_judge(panel: FormPanel, spec: str | None) -> dict:
+    """Tell what the chosen judge can do, and start from its own number of frames."""
     spec = spec or ""
     frames = gr.update(value=known_judge(spec).frames, info=frames_help(spec))
-    return {panel.judge: gr.update(info=about_judge(spec)), panel.frames: frames, panel.mode: fitting_mode(spec, mode)}
+    return {panel.judge: gr.update(info=about_judge(spec)), panel.frames: frames}
 
 
 def with_reference_in_sight(panel: FormPanel, form: JudgeForm, judges: Sequence[str]) -> dict:
