@@ -19,7 +19,7 @@ from workbench.jobs import Job
 from workbench.page.ratings import choice_colour, ink_on
 from workbench.page.run_status import status_card
 from workbench.page.score_scale import score_colour
-from workbench.page.show import note
+from workbench.page.show import note, table_box
 from workbench.page.verdict_card import pair_card, score_card
 from workbench.schema import Item, Judgment
 from workbench.store import Run
@@ -65,10 +65,8 @@ def plan_card(plan: Mapping[str, Any] | None) -> str:
         _plan_row(judge["judge"], column, len(judges) > 1) for judge in judges for column in judge["columns"]
     )
     first = "<th>judge</th>" if len(judges) > 1 else ""
-    table = (
-        f'<div class="vj-table"><table><thead><tr>{first}<th>frames</th><th>verdicts</th><th>visual tokens</th>'
-        f"<th>time</th></tr></thead><tbody>{rows}</tbody></table></div>"
-    )
+    head = f"<tr>{first}<th>frames</th><th>verdicts</th><th>visual tokens</th><th>time</th></tr>"
+    table = table_box("What the sweep would take", f"<thead>{head}</thead><tbody>{rows}</tbody>")
     said = "".join(f'<p class="vj-sub">{escape(text)}</p>' for text in _plan_notes(plan, memory))
     return (
         '<section class="vj-status" aria-label="Preflight"><h3 class="vj-title" style="margin-top:0">Preflight</h3>'
@@ -149,11 +147,9 @@ def cell_view(folder: Path, one: CellFigures) -> str:
     labels = labels_of(measured(folder))
     rows = "".join(_row(items[name], some, labels.get(name), scale) for name, some in list(by_item.items())[:MOST_ROWS])
     more = f'<p class="vj-sub">The first {MOST_ROWS} of {len(by_item):,} items.</p>' if len(by_item) > MOST_ROWS else ""
-    table = (
-        '<div class="vj-table"><table><thead><tr><th>item</th><th>label</th><th>verdicts</th><th>frames seen</th></tr></thead>'
-        f"<tbody>{rows}</tbody></table></div>{more}"
-    )
-    return f'{head}{table}<div class="vj-cards">{_cards(items, by_item, scale)}</div>'
+    columns = "<tr><th>item</th><th>label</th><th>verdicts</th><th>frames seen</th></tr>"
+    table = table_box("The cell's judgments", f"<thead>{columns}</thead><tbody>{rows}</tbody>")
+    return f'{head}{table}{more}<div class="vj-cards">{_cards(items, by_item, scale)}</div>'
 
 
 def _row(item: Item, judgments: Sequence[Judgment], label: Any, scale: tuple[int, int]) -> str:

@@ -21,7 +21,7 @@ from workbench.page.ratings import ink_on
 from workbench.page.receipt import receipt_table, verdict_json
 from workbench.page.resident import ResidentJudge
 from workbench.page.score_scale import scale_of, score_colour
-from workbench.page.show import cards, error_note, notes
+from workbench.page.show import cards, error_note, notes, table_box
 from workbench.page.verbatim import verbatim, verbatim_command
 from workbench.page.verdict import PageVerdict, Stopped, item_of, judge_form
 from workbench.page.verdict_card import letter_of
@@ -207,7 +207,7 @@ def overview(sides: Sequence[Side]) -> str:
     else:
         rows = f'<tr><th scope="row">outcome</th>{"".join(f"<td>{_outcome(side)}</td>" for side in shown)}</tr>'
         head = f'<th scope="col"></th>{names}'
-    return f'<div class="vj-table"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
+    return table_box("Verdicts side by side", f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody>")
 
 
 def _score_row(place: int, count: int, sides: Sequence[Side]) -> str:

@@ -33,7 +33,8 @@ def no_runs(has_jobs: bool) -> str:
 
 OWN_LABELS = """<p class="vj-sub">What people say of the answers, from a table: a row each, with the columns of the table that was
 judged and one for the label.</p>
-<div class="vj-table"><table><thead><tr><th scope="col">video</th><th scope="col">instruction</th><th scope="col">response</th>
+<div class="vj-table" tabindex="0" role="region" aria-label="A table of labels"><table><thead><tr>
+<th scope="col">video</th><th scope="col">instruction</th><th scope="col">response</th>
 <th scope="col">score</th><th scope="col">annotator</th></tr></thead><tbody><tr><td>cat.mp4</td><td>What happens?</td><td>A cat
 jumps.</td><td>4</td><td>anna</td></tr></tbody></table></div>
 <p class="vj-sub"><b>score</b> rates one response. Two responses take a <b>choice</b> (A, B or tie), more a <b>ranking</b>

@@ -10,6 +10,7 @@ from training.runs import Checkpoint, TrainingRun, checkpoints, read_run
 from workbench.errors import InputError
 from workbench.jobs import Job, find
 from workbench.page.run_status import status_card
+from workbench.page.show import table_box
 
 PHASES = {
     "data": "making its data",
@@ -67,7 +68,7 @@ def checkpoint_table(run: TrainingRun) -> str:
     measured = [loss["validation_loss"] for loss in losses.values() if "validation_loss" in loss]
     rows = "".join(_row(each, losses[each.name], min(measured, default=None)) for each in found)
     head = "".join(f"<th>{words}</th>" for words in ("checkpoint", "step", "validation loss", "training loss"))
-    return f'<div class="vj-table"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
+    return table_box("Checkpoints", f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody>")
 
 
 def _losses_at(run: TrainingRun, checkpoint: Checkpoint) -> dict[str, float]:

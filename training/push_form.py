@@ -12,6 +12,7 @@ from workbench.errors import InputError
 from workbench.hub import token_found
 from workbench.jobs import Job
 from workbench.page.run_status import STATES
+from workbench.page.show import table_box
 from workbench.page.verbatim import verbatim
 from workbench.permissions import check_training
 
@@ -54,7 +55,7 @@ def dry_run(form: PushForm, run: TrainingRun) -> str:
         return sizes + verbatim("The command that this comes to", shlex.join(command))
     plan = plan_push(Path(command[len(COMMAND)]), form.repo.strip())
     rows = "".join(f'<tr><th scope="row">{escape(file.path)}</th><td>{file.size:,}</td></tr>' for file in plan.files)
-    files = f'<div class="vj-table"><table><tbody>{rows}</tbody></table></div>'
+    files = table_box("Files that would be pushed", f"<tbody>{rows}</tbody>")
     seen = "everyone sees it" if form.public else "only you and your organisation see it"
     notes = "; ".join(plan.notes)
     token = (

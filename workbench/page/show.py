@@ -52,7 +52,12 @@ def overview(verdict: PageVerdict) -> str:
     own = {scale_of(judgment, scale.low, scale.high) for judgment in verdict.judgments}
     of = next((f"of {one[1]:g}, " for one in own if one), "") if len(own) == 1 else ""
     said = f'<p class="vj-sub">{of}higher is better</p>'
-    return f'<section class="vj-overview" aria-label="All scores"><ul>{chips}</ul>{said}</section>'
+    return f'<div class="vj-overview" role="group" aria-label="All scores"><ul>{chips}</ul>{said}</div>'
+
+
+def table_box(title: str, rows: str) -> str:
+    """A table's HTML in a box that scrolls sideways on a narrow screen, by keyboard too; `title` names it for who hears it."""
+    return f'<div class="vj-table" tabindex="0" role="region" aria-label="{escape(title)}"><table>{rows}</table></div>'
 
 
 def _score_chip(judgment: Judgment, low: int, high: int) -> str:
