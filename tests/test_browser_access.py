@@ -35,3 +35,17 @@ def test_axe_finds_nothing_in_any_tab(browser, served, dark):
         found[tab] = faults(reader.page)
     reader.page.close()
     assert {tab: lines for tab, lines in found.items() if lines} == {}
+
+
+@pytest.mark.parametrize(("width", "dark"), [(400, True), (1280, False)], ids=["narrow", "wide"])
+def test_axe_finds_nothing_in_a_comparison(browser, served, width, dark):
+    reader = Reader(browser, served, width, dark)
+    turn_to(reader.page, "Compare")
+    reader.page.locator(".vj-examples:visible button").first.click()
+    reader.page.wait_for_selector("#vj-cmp-player video")
+    reader.page.click("#vj-cmp-start")
+    reader.page.wait_for_selector("#vj-cmp-sides .vj-side-by >> nth=1")
+    reader.page.wait_for_timeout(1500)  # figures draw themselves
+    reader.keep(f"compare-{width}-{'dark' if dark else 'light'}")
+    assert faults(reader.page) == []
+    reader.page.close()
