@@ -28,6 +28,7 @@ from workbench.page.resident import ResidentJudge
 from workbench.page.server import Users, ownership_note, serve, users_of
 from workbench.page.theme import launch_look
 from workbench.page.tour import tour_panel, wire_tour
+from workbench.page.warm_up import warm_up
 from workbench.permissions import is_demo
 from workbench.redaction import guard_output
 
@@ -112,6 +113,7 @@ def _serve(options: argparse.Namespace) -> int:
     if users == "many":
         hide_folders(options.runs)
     page, look = build(options.runs, users), {"footer_links": ["api"], **launch_look()}
+    warm_up()
     serve(page, users, options.runs, judge_tab.served_folders(), **address, **look)
     return 0
 
