@@ -25,7 +25,6 @@ def open_runs(page):
     page.get_by_role("tab", name="Runs", exact=True).locator("visible=true").first.click()
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_a_run_is_started_found_again_by_its_link_stopped_and_gone_on_with(browser, served, slow_table):
     address, judge, folder = served

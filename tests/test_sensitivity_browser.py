@@ -6,7 +6,7 @@ from tests import clips
 from tests.browsing import ARTEFACTS, SECONDS, needs_browser
 from tests.server import serving
 
-pytestmark = [pytest.mark.slow, needs_browser]
+pytestmark = needs_browser
 
 
 @pytest.fixture

@@ -51,7 +51,6 @@ def open_page(browser, many):
         context.close()
 
 
-@pytest.mark.slow  # a server of its own and two browsers
 def test_what_is_written_is_not_run_and_runs_are_ones_own(open_page, many):
     page = open_page()
     assert "clearing its cookies loses" in page.inner_text(".vj-theirs")
