@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -138,6 +139,9 @@ def test_a_raw_scalar_has_no_ends_in_what_is_shown(loaded):
 
     raw = {"judge": {"backend": "reward", "scale": None}}
     assert scale_words(Judgment("i", "reward:x", "p", "scored", score=0.3, settings=raw), {}) == "as a raw scalar"
+    label = Judgment("i", "human:ann", "labels", "scored", score=3, settings={"scale": [1, 5]})
+    assert scale_words(label, {}) == "on a scale of 1 to 5"
+    assert scale_words(replace(label, settings={}), {}) == "on a scale that nothing tells"
 
 
 # -- what it refuses

@@ -95,12 +95,12 @@ def _headline(group: VerdictGroup, form: Mapping[str, Any]) -> str:
 
 
 def scale_words(judgment: Judgment, form: Mapping[str, Any]) -> str:
-    """The scale of a score: the judge's own where it has one, else the prompt's."""
+    """The scale of a score: the judge's own where it has one, else the one it was labelled on, else the prompt's."""
     judge = judgment.settings.get("judge", {})
     if judge.get("backend") == "reward" and judge.get("scale") is None:
         return "as a raw scalar"
-    low, high = judge.get("scale") or (form.get("low", "?"), form.get("high", "?"))
-    return f"on a scale of {low} to {high}"
+    low, high = judge.get("scale") or judgment.settings.get("scale") or (form.get("low"), form.get("high"))
+    return "on a scale that nothing tells" if low is None else f"on a scale of {low:g} to {high:g}"
 
 
 def _sample_lines(groups: Sequence[VerdictGroup]) -> list[str]:
