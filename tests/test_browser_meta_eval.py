@@ -40,8 +40,10 @@ def tab(browser, served):
     write(folder / "runs" / "rated", groups)
     reader = Reader(browser, served)
     reader.page.get_by_role("tab", name="Meta-eval").click()
-    reader.page.wait_for_timeout(3000)  # the tab asks for the runs when it is opened; before that none is offered
-    choose(reader.page, "#vj-meta-runs", "rated")
+    for _ in range(10):  # the tab asks for the runs when it is opened; until the answer comes none is offered
+        reader.page.wait_for_timeout(2000)
+        if not reader.page.locator("#vj-meta-runs .token").count():
+            choose(reader.page, "#vj-meta-runs", "rated")
     reader.page.wait_for_selector("#vj-case-count >> text=Case 1 of 4")
     yield reader
     reader.page.close()
