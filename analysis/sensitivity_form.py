@@ -13,10 +13,9 @@ from workbench.backends import check_spec
 from workbench.errors import InputError
 from workbench.jobs import Job
 from workbench.judge import one_response_each
-from workbench.owners import reader
 from workbench.page.form import JudgeForm
 from workbench.page.verdict import item_of
-from workbench.permissions import check_place, is_demo
+from workbench.permissions import check_place, serves_stranger
 from workbench.prompts import load_prompt
 from workbench.run_folders import almost_there, free_folder, own_command
 from workbench.store import Run
@@ -48,7 +47,7 @@ def form_words(form: SweepForm, items: str, folder: Path) -> list[str]:
     words = [*COMMAND, items, *(f"--judge={judge}" for judge in form.judges)]
     words += [f"--temperatures={form.temperatures}", f"--frames={form.frames}", f"--samples={form.samples}"]
     words += [f"--mode={form.mode}"] if form.mode != "pointwise" else []
-    limit = min(form.limit or DEMO_ITEMS, DEMO_ITEMS) if _in_demo() else form.limit
+    limit = min(form.limit or DEMO_ITEMS, DEMO_ITEMS) if serves_stranger() else form.limit
     words += [f"--limit={limit}"] if limit else []
     return [*words, f"--out={folder}"]
 
@@ -90,15 +89,11 @@ def _check(form: SweepForm) -> None:
     sweep = Sweep(form.judges, read_values(form.temperatures, "temperatures", whole=False),
                   tuple(int(value) for value in read_values(form.frames, "frames", whole=True)), form.samples)  # fmt: skip
     asked = len(sweep.judges) * len(sweep.temperatures) * len(sweep.frames) * sweep.samples
-    if _in_demo() and asked > DEMO_VERDICTS:
+    if serves_stranger() and asked > DEMO_VERDICTS:
         raise InputError(
             f"grid: got up to {asked} verdicts on each item; this public demo takes {DEMO_VERDICTS}. "
             "Name fewer temperatures, frame counts or samples, or run the workbench on your own machine."
         )
-
-
-def _in_demo() -> bool:
-    return reader() is not None and is_demo()
 
 
 def _typed_items(form: SweepForm, typed: JudgeForm | None) -> list:

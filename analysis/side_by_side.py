@@ -20,14 +20,14 @@ from workbench.page.known_judge import refusal
 from workbench.page.ratings import ink_on
 from workbench.page.receipt import receipt_table, verdict_json
 from workbench.page.resident import ResidentJudge
-from workbench.page.score_scale import scale_of, score_colour
+from workbench.page.score_scale import score_colour
 from workbench.page.show import cards, error_note, notes, table_box
 from workbench.page.verbatim import verbatim, verbatim_command
 from workbench.page.verdict import PageVerdict, Stopped, item_of, judge_form
 from workbench.page.verdict_card import letter_of
 from workbench.prompts import load_prompt
 from workbench.schema import Judgment
-from workbench.verdict_text import verdict
+from workbench.verdict_text import scale_of, verdict
 
 MOST_JUDGES = 6
 PERSON = "human:"

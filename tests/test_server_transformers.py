@@ -3,16 +3,15 @@
 import socket
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
 from clips import numbered_picture
 from transformers.utils.import_utils import is_serve_available
 
+from tests.server import START_SECONDS, wait_for
 from workbench.backends import load_backend
 from workbench.backends.base import Chat
-from workbench.doctor import answers
 from workbench.schema import Sampling
 from workbench.video.frames import Frames
 
@@ -35,9 +34,7 @@ def transformers_server(qwen25_checkpoint, tmp_path_factory):
     with log.open("w") as file:
         process = subprocess.Popen([sys.executable, "-c", serve, *words], stdout=file, stderr=subprocess.STDOUT)
     try:
-        while not answers(f"http://127.0.0.1:{port}/health", 1.0):
-            assert process.poll() is None, log.read_text()
-            time.sleep(0.5)
+        wait_for(f"http://127.0.0.1:{port}/health", process, log, START_SECONDS)
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()

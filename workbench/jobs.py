@@ -26,8 +26,8 @@ from workbench.job_kinds import kind_of
 from workbench.job_record import FOLDER_VARIABLE, change_record, read_record
 from workbench.json_files import read_json
 from workbench.locks import is_locked, lock_in_time
-from workbench.owners import claim, reader, visible
-from workbench.permissions import DEMO_JOBS, is_demo
+from workbench.owners import claim, visible
+from workbench.permissions import DEMO_JOBS, serves_stranger
 from workbench.process_identity import began, is_process, writers_of
 from workbench.redaction import redact
 from workbench.schema import utc_now
@@ -130,7 +130,7 @@ def _check_room(takes_turn: bool) -> None:
 
 def _check_demo(folder: Path) -> None:
     """Raises InputError in a demo where whoever asks has a job at work, or enough others have."""
-    if reader() is None or not is_demo():
+    if not serves_stranger():
         return
     beside = (path.parent for path in folder.parent.glob("*/job.json"))
     alive = [other for other in beside if is_locked(other / "log.txt")]

@@ -25,6 +25,11 @@ def is_demo() -> bool:
     return bool(os.environ.get("SPACE_ID"))
 
 
+def serves_stranger() -> bool:
+    """Whether who is asking is a visitor of a public demo, and not a command of whoever runs it."""
+    return reader() is not None and is_demo()
+
+
 def allowed_judges() -> tuple[str, ...]:
     """The judges that whoever runs the page allows beside the listed ones."""
     return tuple(filter(None, (spec.strip() for spec in os.environ.get("WORKBENCH_JUDGES", "").split(","))))

@@ -10,7 +10,7 @@ from workbench.backends import check_spec
 from workbench.errors import InputError
 from workbench.jobs import Job
 from workbench.owners import reader
-from workbench.permissions import is_demo
+from workbench.permissions import serves_stranger
 from workbench.run_folders import almost_there, free_folder
 
 COMMAND = ["python", "-m", "workbench", "judge"]
@@ -46,7 +46,7 @@ def table_command(form: TableForm, items: str, folder: Path) -> list[str]:
     words += [f"--videos={Path(videos).expanduser().resolve()}"] if videos and not form.text_only else []
     words += ["--no-video"] if form.text_only else []
     words += ["--column=video="] if reader() is not None else []  # or the run would open what its cells name
-    demo = reader() is not None and is_demo()
+    demo = serves_stranger()
     limit = min(form.limit or DEMO_ITEMS, DEMO_ITEMS) if demo else form.limit
     words += [f"--limit={limit}"] if limit else []
     canaries = min(form.canaries, DEMO_CANARIES) if demo else form.canaries

@@ -1,5 +1,6 @@
 """A verdict as text for the terminal: what was judged, what it comes to, the distribution, the reasons, the frames."""
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from string import ascii_uppercase
@@ -94,13 +95,20 @@ def _headline(group: VerdictGroup, form: Mapping[str, Any]) -> str:
     return f"{said}, in both orders" if len(group.judgments) > 1 else f"{said}, asked in one order only"
 
 
-def scale_words(judgment: Judgment, form: Mapping[str, Any]) -> str:
-    """The scale of a score: the judge's own where it has one, else the one it was labelled on, else the prompt's."""
+def scale_of(judgment: Judgment, low: float, high: float) -> tuple[float, float] | None:
+    """The ends of the scale of a score: its own (metrics, scalar heads, people), else the prompt's, `low` to `high`; None for
+    a raw number."""
     judge = judgment.settings.get("judge", {})
-    if judge.get("backend") == "reward" and judge.get("scale") is None:
+    own = judge["scale"] if "scale" in judge else judgment.settings.get("scale", (low, high))
+    return (own[0], own[1]) if own else None
+
+
+def scale_words(judgment: Judgment, form: Mapping[str, Any]) -> str:
+    """The scale of a score in words; `form` is the prompt's, where it is known."""
+    scale = scale_of(judgment, form.get("low", math.nan), form.get("high", math.nan))
+    if scale is None:
         return "as a raw scalar"
-    low, high = judge.get("scale") or judgment.settings.get("scale") or (form.get("low"), form.get("high"))
-    return "on a scale that nothing tells" if low is None else f"on a scale of {low:g} to {high:g}"
+    return "on a scale that nothing tells" if math.isnan(scale[0]) else f"on a scale of {scale[0]:g} to {scale[1]:g}"
 
 
 def _sample_lines(groups: Sequence[VerdictGroup]) -> list[str]:

@@ -11,12 +11,13 @@ from workbench.page.form import JudgeForm
 from workbench.page.known_judge import refusal
 from workbench.page.places import without_folders
 from workbench.page.ratings import RATING_ANCHORS, ink_on
-from workbench.page.score_scale import scale_of, score_colour
+from workbench.page.score_scale import score_colour
 from workbench.page.verdict import PageVerdict
 from workbench.page.verdict_card import letter_of, pair_card, ranking_card, score_card, suspicion_flag
 from workbench.prompts.levels import level_note
 from workbench.redaction import redact
 from workbench.schema import Judgment
+from workbench.verdict_text import scale_of
 
 
 def cards(verdict: PageVerdict) -> str:

@@ -7,9 +7,10 @@ from workbench.backends.stopping import STOPPED
 from workbench.export import expected_score
 from workbench.judge import pair_outcome
 from workbench.page.ratings import choice_colour, ink_on, rating_colour
-from workbench.page.score_scale import scale_of, score_colour
+from workbench.page.score_scale import score_colour
 from workbench.schema import Judgment
 from workbench.suspicion import MEANINGS
+from workbench.verdict_text import scale_of
 
 EXCERPT_LENGTH = 280  # characters of a response that are shown before "show all"
 NOT_SCORED = {
