@@ -43,11 +43,12 @@ def curves(records: Records, gold: str = "human", seed: int = 0, least: int = 1)
     for name, column in judge_columns(records, gold).items():
         samples = rating_samples(records, column, ratings)
         votes = votes_of(pair_rows(records, column, choices))
+        never = sum(choice in ("A", "B") for choice in choices.values()) - len(votes)
         points = rating_curve(samples, seed) if samples and samples.scores.shape[1] >= least else []
         own_scale = samples is None or same_scale(samples.scores, records, column, ratings)
         one = Scaling(
             [point._replace(figures=scaled(point.figures, own_scale)) for point in points],
-            pair_curve(votes, seed) if any(sum(map(len, vote.by_order)) >= least for vote in votes) else [],
+            pair_curve(votes, seed, never) if any(sum(map(len, vote.by_order)) >= least for vote in votes) else [],
         )
         if one.ratings or one.preferences:
             found[name] = one

@@ -43,9 +43,10 @@ def votes_of(rows: list[PairRow]) -> list[Votes]:
     return found
 
 
-def pair_curve(votes: list[Votes], seed: int = 0) -> list[ScalePoint]:
+def pair_curve(votes: list[Votes], seed: int = 0, absent: int = 0) -> list[ScalePoint]:
     """Accuracy over K by majority and, where every verdict has them, by summed probabilities.
 
+    `absent` counts the pairs with a gold choice that were never asked about; they are left out of every figure.
     A tied vote is no right answer; "ties_half" counts it as half, "tied" says how many there are.
     """
     if not votes:
@@ -55,8 +56,10 @@ def pair_curve(votes: list[Votes], seed: int = 0) -> list[ScalePoint]:
     scored = [v for one in votes for some in one.by_order for v in some if v.choice is not None]
     ways = ("majority", "probabilities") if scored and all(v.probs for v in scored) else ("majority",)
     clusters = numbered([one.video for one in votes])
-    return [_point(votes, clusters, way, k, subsets)
-            for way in ways for k, subsets in _choices(samples, orders, seed)]  # fmt: skip
+    points = [_point(votes, clusters, way, k, subsets)
+              for way in ways for k, subsets in _choices(samples, orders, seed)]  # fmt: skip
+    return [point._replace(figures={name: one._replace(left_out=one.left_out + absent)
+                                    for name, one in point.figures.items()}) for point in points]  # fmt: skip
 
 
 def _choices(samples: int, orders: int, seed: int) -> list[tuple[int, list[tuple[tuple[int, ...], ...]]]]:

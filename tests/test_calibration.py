@@ -20,6 +20,7 @@ from analysis.pairs import gold_choices, pair_rows
 from analysis.recalibration import fit_map, recalibrate
 from analysis.records import item_facts, records_of
 from analysis.scaling import Samples, aggregate, rating_curve, sizes, subsets_of
+from analysis.scaling_curves import curves
 from analysis.scaling_pairs import Votes, pair_curve
 from analysis.selective import abstention, folds, risk_coverage
 from workbench.errors import InputError
@@ -258,6 +259,15 @@ def test_summed_probabilities_break_a_tied_vote():
     both = [[vote("A", [0, 1], 0, {"A": 0.9, "B": 0.1})], [vote("B", [1, 0], 0, {"A": 0.4, "B": 0.6})]]
     points = {(p.way, p.k): p.figures for p in pair_curve([Votes(both, "A", "v")])}
     assert points["majority", 2]["tied"].value == 1 and points["probabilities", 2]["accuracy"].value == 1
+
+
+def test_pairs_that_were_never_asked_are_left_out_of_the_curve_and_counted():
+    pairs = [Item(Video(f"v{number}"), "Which?", ("a", "b")) for number in range(3)]
+    gold = [Judgment(pair.id, "human:ann", "label", "scored", choice="A") for pair in pairs]
+    said = [Judgment(pair.id, "near", "p@1", "scored", choice="A", settings={"order": [0, 1]}) for pair in pairs[:2]]
+    records = records_of({pair.id: item_facts(pair) for pair in pairs}, [*gold, *said])
+    (point,) = curves(records)["near"].preferences
+    assert (point.figures["accuracy"].n, point.figures["accuracy"].left_out) == (2, 1)
 
 
 def test_no_votes_no_curve():
