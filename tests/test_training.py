@@ -198,20 +198,19 @@ def test_two_processes_learn_as_one_model(data, tmp_path):
 def test_the_tokens_that_decide_weigh_more(world, learner):
     import torch
 
-    from training.rows import conclusion_ids, verdict_ids
     from training.sft import IGNORE, pack
-    from training.stages import Load, _weights
+    from training.stages import Load, heavy_tokens
     from workbench.prompts import load_prompt
 
     video = next(video for video in world.told if any(each.item.kind == "pairwise" for each in world.examples[video]))
     examples, _, rows = rows_of(world, learner, load_prompt("pairwise_reasoning"), video)
     packed, processor = pack(rows[:2]), learner.processor
-    given = torch.tensor(verdict_ids(processor)), torch.tensor(conclusion_ids(processor))
-    weights = _weights([Load("pairwise_reasoning", video, packed, None, [])], *given, deciding=20.0)
+    weights = heavy_tokens(processor, 20.0).weights([Load("pairwise_reasoning", video, packed, None, [])])
     words = processor.tokenizer.convert_ids_to_tokens(packed.ids[packed.labels != IGNORE].tolist())
     heavy = [word for word, weight in zip(words, weights.tolist(), strict=True) if weight == 20.0]
-    concluded = [re.findall(r"\d(?= wrong)| [AB](?= is better)", each.target.reasoning) for each in examples[:2]]
-    assert [word.replace("Ġ", " ") for word in heavy] == ["<thinking", *concluded[0], "<thinking", *concluded[1]]
+    decides = r"(?<=\b[AB]:) \w+| (?=\d wrong)|\d(?= wrong)| Broken| [AB](?= is better)"
+    wanted = [["<thinking", *re.findall(decides, each.target.reasoning)] for each in examples[:2]]
+    assert [word.replace("Ġ", " ") for word in heavy] == [*wanted[0], *wanted[1]]
     assert {word for word, weight in zip(words, weights.tolist(), strict=True) if weight == 5.0} <= {
         "Ġcorrect",
         "Ġwrong",

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from training.base import match_and_copy
-from training.gaze import NAMING, READING, SEEING, Gaze, Scene, gaze_loss, gazes, watched_layers
+from training.gaze import NAMING, READING, RECALLING, SEEING, Gaze, Scene, gaze_loss, gazes, watched_layers
 from training.sft import IGNORE, Packed
 
 WORDS = [
@@ -99,7 +99,19 @@ def test_of_a_pair_the_response_that_is_weighed_is_read():
     shown = "left <response_a> red left </response_a> <response_b> left up </response_b>"
     pack = packed(shown, "A: first: seen first left, said left: B: first: seen first left, said left:")
     reading = next(gaze for gaze in gazes(Words(), pack, SCENE) if gaze.heads == READING)
-    assert [wanted.nonzero().flatten().tolist() for wanted in reading.wanted] == [[9], [12]]
+    said = [WORDS[pack.ids[query + 1]] == "left" for query in reading.queries]
+    wanted = [wanted.nonzero().flatten().tolist() for wanted in reading.wanted]
+    assert [places for places, one in zip(wanted, said, strict=True) if one] == [[9], [12]]
+    whole = [places for places, one in zip(wanted, said, strict=True) if not one]
+    assert whole == [[7, 8, 9], [11, 12, 13]]  # whether a response is off topic hangs on all of it
+
+
+def test_what_was_seen_for_one_response_is_recalled_for_the_other():
+    pack = packed("look", "A: shape: seen circle, said left. B: shape: seen circle, said up. then: seen then up")
+    [recalling] = [gaze for gaze in gazes(Words(), pack, None) if gaze.heads == RECALLING]
+    assert [WORDS[pack.ids[query + 1]] for query in recalling.queries] == ["circle"]
+    assert [WORDS[pack.ids[place]] for place in recalling.wanted[0].nonzero()] == ["circle"]
+    assert recalling.wanted[0].nonzero().item() < recalling.queries.item()
 
 
 def test_where_it_is_not_certain_which_object_is_meant_nothing_is_told():

@@ -39,6 +39,13 @@ def test_everything_follows_from_what_is_written(text, seed):
     assert len(found.deceived) == len(NAMED.findall(text))
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_both_responses_are_seen_by_the_same_eyes(seed):
+    found = misled(PAIR, VALUES, 0.5, random.Random(seed))
+    if found is not None:
+        assert len({seen for _, _, seen, _ in NAMED.findall(found.text)}) == 1
+
+
 def test_nothing_is_changed_at_no_share_and_other_texts_are_left_alone():
     assert misled(ONE, VALUES, 0.0, random.Random(0)) == (ONE, (False, False), (1,))
     assert misled("Off topic. Score 1.", VALUES, 0.5, random.Random(0)) is None

@@ -4,7 +4,8 @@ Through the loss of the words, a small judge learns to read facts off some objec
 one: nothing tells it that the object matters until it attends by name, and it does not attend by name until that
 matters. The world knows the object of every fact, so heads of four layers are told: one finds the word that names the
 object, the next the video tokens that show it, at the time that counts, one the word of the response that is weighed,
-and one the end of the video, where it is known how many objects there were.
+one what was seen of the same fact when the other response of a pair was weighed, and one the end of the video, where it
+is known how many objects there were.
 (Supervised attention: Liu et al. 2016, arXiv 1609.04186.)
 """
 
@@ -20,6 +21,7 @@ from training.sft import IGNORE, Packed
 STEP = re.compile(r"(\w+?)(\d?): seen ([^,:.]+)")
 SAID = re.compile(r"said ([^:.]+)")
 SECOND = re.compile(r"(?= B: )")  # the second half of a pair's rationale
+ALL_OF_IT = re.compile(r"(?<=\b[AB]:) \w|(?<=\.) (?:Broken|\d)")  # what hangs on a whole response: off topic? broken?
 
 
 class Heads(NamedTuple):
@@ -31,8 +33,9 @@ class Heads(NamedTuple):
 
 
 NAMING, SEEING, READING, COUNTING = Heads(1, 1), Heads(2, 0), Heads(3, 1), Heads(4, 1)
+RECALLING = Heads(3, 0)  # of a group that starts by finding like by like (training.base)
 FIRST_SEEN, LAST_SEEN = Heads(2, 0, 0), Heads(2, 0, 1)  # when a thing is in view shows at both ends of that time
-TELLING = {NAMING: "naming", SEEING: "seeing", READING: "reading", COUNTING: "counting"} | {
+TELLING = {NAMING: "naming", SEEING: "seeing", READING: "reading", RECALLING: "recalling", COUNTING: "counting"} | {
     FIRST_SEEN: "first_seen", LAST_SEEN: "last_seen"
 }  # fmt: skip
 IN_VIEW = ("event", "time", "span")  # facts that say when a thing is in view
@@ -76,6 +79,11 @@ def gazes(tokenizer: Any, packed: Packed, scene: Scene | None) -> list[Gaze]:
             response = weighed[-1] if start > second else weighed[0]
             for place in _under(where, start, end):
                 _add(found[READING], place, response & (packed.ids == packed.ids[place]))
+        if len(weighed) > 1:
+            for start, end in (match.span() for match in ALL_OF_IT.finditer(text)):
+                for place in _under(where, start, end):
+                    _add(found[READING], place, weighed[start > second])
+        _recall(found[RECALLING], packed.ids, where, text, second)
         if scene is None:
             continue
         video = (packed.types != 0).nonzero().squeeze(1)
@@ -139,6 +147,24 @@ def _shares(queries: torch.Tensor, keys: torch.Tensor, pack: Packed, gaze: Gaze)
         reach = torch.arange(len(pack.ids)) <= gaze.queries[:, None]
         scores = scores.masked_fill(~(reach & ((pack.branches == 0) | (pack.branches == own))), -torch.inf)
         return scores.masked_fill(~gaze.wanted, -torch.inf).logsumexp(-1) - scores.logsumexp(-1)
+
+
+def _recall(
+    found: list[tuple[int, torch.Tensor]],
+    ids: torch.Tensor,
+    where: Sequence[tuple[int, int, int]],
+    text: str,
+    second: int,
+) -> None:
+    """From what is seen in the second half of a pair's rationale to where the same was seen in the first."""
+    steps = list(STEP.finditer(text))
+    for now in (step for step in steps if step.start() > second):
+        before = torch.zeros(len(ids), dtype=torch.bool)
+        for step in steps:
+            if step.start() < second and (step[1], step[3]) == (now[1], now[3]):
+                before[list(_under(where, *step.span(3)))] = True
+        for place in _under(where, *now.span(3)):
+            _add(found, place, before & (ids == ids[place]))
 
 
 def _responses(tokenizer: Any, ids: torch.Tensor, prompt: torch.Tensor) -> list[torch.Tensor]:

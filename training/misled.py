@@ -38,7 +38,8 @@ def misled(text: str, values: Mapping[str, Sequence[str]], share: float, rng: ra
     parts = list(pair.groups()[:2]) if pair else [text]
     if not all(NAMED.search(part) and SUM.search(part) for part in parts):
         return None
-    told = [_misled_part(part, values, share, rng) for part in parts]
+    eyes: dict[tuple[str, str], str] = {}  # what a value of a fact is taken for, of both responses alike
+    told = [_misled_part(part, values, share, rng, eyes) for part in parts]
     wrong = tuple(count for _, _, count in told)
     deceived = tuple(each for _, flags, _ in told for each in flags)
     if not pair:
@@ -50,7 +51,11 @@ def misled(text: str, values: Mapping[str, Sequence[str]], share: float, rng: ra
 
 
 def _misled_part(
-    text: str, values: Mapping[str, Sequence[str]], share: float, rng: random.Random
+    text: str,
+    values: Mapping[str, Sequence[str]],
+    share: float,
+    rng: random.Random,
+    eyes: dict[tuple[str, str], str],
 ) -> tuple[str, list[bool], int]:
     flags: list[bool] = []
     wrong = 0
@@ -58,7 +63,8 @@ def _misled_part(
     def step(found: re.Match) -> str:
         nonlocal wrong
         name, number, seen, said = found.groups()
-        other = rng.choice(values[name]) if rng.random() < share else seen
+        drawn = rng.choice(values[name]) if rng.random() < share else seen
+        other = eyes.setdefault((name, seen), drawn)
         flags.append(other != seen)
         wrong += other != said
         return f"{name}{number}: seen {other}, said {said}: " + ("correct." if other == said else f"wrong ({wrong}).")

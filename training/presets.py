@@ -24,7 +24,10 @@ class Stage:
     frames: Mapping[int, float] = field(default_factory=dict)  # frames of a video -> share; none: as the policy says
     views: tuple[View, ...] = get_args(View)  # how the videos are seen; in more than one, other rows vary as well
     misled: float = 0.0  # share of the judging packs whose rationales misread the video (training.misled)
-    deciding: float = 1.0  # weight of the first token of a reply (reasons or none), and of the conclusions
+    deciding: float = 1.0  # weight of the tokens that decide (training.stages.HeavyTokens)
+    text_flaws: float = (
+        1.0  # how much more often the judging packs show responses with flaws in the text (one in seven)
+    )
     mix: Mapping[str, float] = field(default_factory=dict)  # prompt or task -> packs a step, a fraction being a chance
 
 
@@ -55,7 +58,7 @@ class Preset:
 
 FRAMES = {8: 0.75, 4: 0.05, 16: 0.15, 32: 0.05}
 JUDGING = {
-    **{"pointwise": 6, "rubric": 1, "pairwise": 0.3, "pairwise_reasoning": 3.5},
+    **{"pointwise": 5, "rubric": 1, "pairwise": 0.3, "pairwise_reasoning": 4},
     **{"look": 1, "claims": 1.5, "compare": 0.5},
 }
 
@@ -85,7 +88,9 @@ EMBEDDED = Preset(
         "reading": Stage(steps=350, lr=1.5e-3, mix={"claims": 14, "compare": 2}),
         "dense": Stage(steps=1700, lr=1.5e-3, videos=24),
         "looking": Stage(steps=900, lr=1.2e-3, frames=FRAMES, mix={"look": 9, "claims": 4, "compare": 1}),
-        "judge": Stage(steps=850, lr=1e-3, rows=2, misled=0.25, deciding=5.0, frames=FRAMES, mix=JUDGING),
+        "judge": Stage(
+            steps=1300, lr=1e-3, rows=2, misled=0.25, deciding=5.0, text_flaws=3.0, frames=FRAMES, mix=JUDGING
+        ),
     },
     world=(
         *("--scenes", "4000", "--split", "train", "--setting", "core"),

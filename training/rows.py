@@ -148,9 +148,16 @@ def verdict_ids(processor: Any) -> tuple[int, int]:
 
 
 def conclusion_ids(processor: Any) -> list[tuple[int, int]]:
-    """The tokens that the conclusions of rationales begin with, two each: "A is better.", "2 wrong"."""
-    sentences = [*(f" {name} is" for name in "AB"), *(f" {count} wrong" for count in range(10))]
-    return [tuple(processor.tokenizer(sentence)["input_ids"][-2:]) for sentence in sentences]
+    """The tokens that the conclusions of rationales begin with, two each: "A is better.", "2 wrong", "Broken grammar"."""
+    counts = [processor.tokenizer(f" {count} wrong")["input_ids"] for count in range(10)]
+    spaces = [tuple(tokens[-3:-1]) for tokens in counts if len(tokens) > 2]  # where "Broken" could stand
+    others = [processor.tokenizer(words)["input_ids"] for words in (" A is", " B is", " Broken grammar")]
+    return [*(tuple(tokens[-2:]) for tokens in (*counts, *others)), *spaces]
+
+
+def heading_ids(processor: Any) -> list[tuple[int, int]]:
+    """The tokens that head the two parts of a pair's rationale: "A:", " B:". What follows tells a response off topic."""
+    return [tuple(processor.tokenizer(heading)["input_ids"]) for heading in ("A:", " B:")]
 
 
 def _verdict_labels(processor: Any, encoded: Encoded) -> Any:

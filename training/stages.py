@@ -29,6 +29,7 @@ from training.rows import (
     encode_example,
     encode_look,
     fact_values,
+    heading_ids,
     sights,
     verdict_ids,
 )
@@ -138,8 +139,7 @@ def run_rows(learner: Learner, world: World, plan: Stage, seed: int) -> list[flo
     videos = {name: world.videos if name == "look" else world.told for name in plan.mix}
     layers, width = model.model.language_model.layers, model.config.text_config.hidden_size
     traces = Traces(layers, width, world.vocabulary["motion"])
-    number, verdicts = rank(), torch.tensor(verdict_ids(learner.processor))
-    conclusions = torch.tensor(conclusion_ids(learner.processor))
+    number, heavy = rank(), heavy_tokens(learner.processor, plan.deciding)
     tokenizer, told = learner.processor.tokenizer, watched_layers(model.config.text_config.num_hidden_layers)
     merge = model.config.vision_config.spatial_merge_size
 
@@ -156,7 +156,7 @@ def run_rows(learner: Learner, world: World, plan: Stage, seed: int) -> list[flo
         packs, watched = [load.packed for load in batch], dict.fromkeys(told)
         with mixed_precision():
             targets = target_losses(model, packs, [features.get(each.video) for each in batch], watched)
-        loss, figures = _by_task(batch, targets, _weights(batch, verdicts, conclusions, plan.deciding))
+        loss, figures = _by_task(batch, targets, heavy.weights(batch))
         astray, of_kinds = gaze_loss(watched, packs, [load.gazes for load in batch])
         missed, of_traces = traces.loss(packs, [load.scene for load in batch])
         return loss + astray + missed, figures | of_kinds | of_traces
@@ -194,21 +194,36 @@ def draw_packs(
     return found
 
 
-def _weights(batch: Sequence[Load], verdicts: torch.Tensor, conclusions: torch.Tensor, deciding: float) -> torch.Tensor:
-    """Weight of every target token: of "correct" and "wrong" more, which are few and on which the score hangs; `deciding`
-    of the first token of a reply, and of those by which a rationale concludes (training.rows.conclusion_ids).
+class HeavyTokens(NamedTuple):
+    """The target tokens that weigh more than one: those of "correct" and "wrong", which are few and on which the score
+    hangs; and by `deciding` the first token of a reply, the one behind a heading (off topic or not), and those by which a
+    rationale concludes.
 
     The responses' names head their parts of a rationale as well: weighed there too, a judge concludes time and again.
     """
-    weights = []
-    for packed in (load.packed for load in batch):
+
+    verdicts: torch.Tensor  # ids [k]
+    conclusions: torch.Tensor  # ids [k, 2], of which the first weighs
+    headings: torch.Tensor  # ids [k, 2], behind which the next weighs
+    deciding: float
+
+    def weights(self, batch: Sequence[Load]) -> torch.Tensor:
+        """The weight of every target token of the packs, one after the other."""
+        return torch.cat([self._of(load.packed) for load in batch])
+
+    def _of(self, packed: Packed) -> torch.Tensor:
         told = packed.labels != IGNORE
         ids, first = packed.ids[told], packed.branches[told].diff(prepend=torch.tensor([-1])) != 0
-        pairs = torch.stack([ids, ids.roll(-1)], dim=1)
-        concluded = (pairs[:, None] == conclusions).all(-1).any(-1)
-        weight = 1.0 + (VERDICT_WEIGHT - 1.0) * torch.isin(ids, verdicts)
-        weights.append(weight.masked_fill(first | concluded, deciding))
-    return torch.cat(weights)
+        pairs = torch.stack([ids, ids.roll(-1)], dim=1)[:, None]
+        concluded = (pairs == self.conclusions).all(-1).any(-1)
+        headed = (pairs == self.headings).all(-1).any(-1).roll(2)
+        weight = 1.0 + (VERDICT_WEIGHT - 1.0) * torch.isin(ids, self.verdicts)
+        return weight.masked_fill(first | concluded | headed, self.deciding)
+
+
+def heavy_tokens(processor: Any, deciding: float) -> HeavyTokens:
+    """Those of a processor's tokenizer."""
+    return HeavyTokens(*(torch.tensor(of(processor)) for of in (verdict_ids, conclusion_ids, heading_ids)), deciding)
 
 
 def _by_task(batch: Sequence[Load], targets: Targets, weights: torch.Tensor) -> tuple[torch.Tensor, dict[str, float]]:
@@ -258,15 +273,26 @@ def _some_facts(sight: Sight, rng: random.Random) -> Sight:
     return Sight(sight.subject, {name: value for name, value in sight.seen.items() if name in names})
 
 
-def _set_of(world: World, video: str, kind: str, most: int, rng: random.Random) -> list[Example]:
-    """Up to `most` examples of one instruction about the video: as branches of one prefix they cost least."""
+def _in_text(examples: Sequence[Example]) -> bool:
+    """Whether the flaws of these responses to one instruction show in their text."""
+    return examples[0].item.tags.get("video_dependent") == "no"
+
+
+def _set_of(
+    world: World, video: str, kind: str, most: int, rng: random.Random, text_flaws: float = 1.0
+) -> list[Example]:
+    """Up to `most` examples of one instruction about the video: as branches of one prefix they cost least.
+
+    Instructions whose responses have flaws in the text come up `text_flaws` times as often as others.
+    """
     sets: dict[str, list[Example]] = {}
     for example in world.examples[video]:
         if example.item.kind == kind:
             sets.setdefault(example.item.instruction, []).append(example)
     if not sets:
         return []
-    chosen = sets[rng.choice(list(sets))]
+    shares = [text_flaws if _in_text(some) else 1.0 for some in sets.values()]
+    chosen = rng.choices(list(sets.values()), shares)[0]
     return rng.sample(chosen, min(most, len(chosen)))
 
 
@@ -283,7 +309,9 @@ def _judge_rows(
     """Rows of one instruction for a prompt, with the reference or without; half as many pairs, but in both orders."""
     prompt = prompts[rng.random() < REFERENCE_SHARE]
     most = plan.rows if prompt.kind == "pointwise" else max(1, plan.rows // 2)
-    shown = chain.from_iterable(_orders(each, prompt) for each in _set_of(world, video, prompt.kind, most, rng))
+    shown = chain.from_iterable(
+        _orders(each, prompt) for each in _set_of(world, video, prompt.kind, most, rng, plan.text_flaws)
+    )
     deceived = MISLED_SHARE if "thinking" in prompt.form.tags and rng.random() < plan.misled else 0.0
     encoded = []
     for example, order in shown:
