@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from contextlib import suppress
 
 import pytest
 from hypothesis import settings
@@ -17,6 +18,17 @@ os.environ["WORKBENCH_QUEUE"] = os.path.join(tempfile.gettempdir(), f"videojudge
 # No example is timed: what a machine is busy with is no property of the code.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """What the page looked like when a browser test failed is left beside the other pictures."""
+    report = yield
+    if report.failed and (reader := item.funcargs.get("reader")):
+        with suppress(Exception):  # the page may be closed; the test's own failure is what counts
+            reader.keep(f"failed-{item.name}")
+    return report
+
 
 # Weights this wide make logits that differ clearly from token to token, as a trained model's do.
 WIDE = {"initializer_range": 0.2}
