@@ -196,7 +196,6 @@ def test_two_processes_learn_as_one_model(data, tmp_path):
 
 
 def test_the_tokens_that_decide_weigh_more(world, learner):
-    import torch
 
     from training.sft import IGNORE, pack
     from training.stages import Load, heavy_tokens
