@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -33,6 +35,26 @@ def edit(folder, name, **fields):
 
 
 # -- checkpoints
+
+
+def test_two_threads_load_one_after_the_other(copy, monkeypatch):
+    from transformers import AutoModelForImageTextToText
+
+    real, inside, most = AutoModelForImageTextToText.from_pretrained, [], []
+
+    def load(*args, **options):
+        inside.append(1)
+        most.append(len(inside))
+        try:
+            time.sleep(0.05)
+            return real(*args, **options)
+        finally:
+            inside.pop()
+
+    monkeypatch.setattr(AutoModelForImageTextToText, "from_pretrained", load)
+    with ThreadPoolExecutor() as threads:  # transformers changes its own classes while it loads
+        judges = list(threads.map(lambda _: load_local(str(copy), device="cpu"), range(3)))
+    assert len(judges) == 3 and max(most) == 1
 
 
 def test_pickled_weights_are_refused(copy):

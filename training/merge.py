@@ -18,10 +18,10 @@ from workbench.backends.loading import (
     load_model,
     load_processor,
     place,
-    quiet_transformers,
     read_config,
     reads_video,
     resolve,
+    transformers_alone,
 )
 from workbench.errors import BackendError, InputError
 from workbench.store import versions
@@ -73,7 +73,7 @@ def _dtype(config: Any) -> str:
     return str(found or "float32").removeprefix("torch.")
 
 
-@quiet_transformers()
+@transformers_alone()
 def _write(
     part: Path, source: Source, added: Source, video: bool, dtype: str, say: Callable[[str], None]
 ) -> tuple["torch.Tensor", float]:

@@ -26,10 +26,10 @@ from workbench.backends.loading import (
     load_model,
     load_processor,
     place,
-    quiet_transformers,
     read_config,
     reads_video,
     resolve,
+    transformers_alone,
 )
 from workbench.backends.positions import RopeRule, rope_rule
 from workbench.errors import BackendError, InputError
@@ -89,7 +89,7 @@ def load_tuning(recipe: Recipe, team: Team) -> Tuning:
     rule = rope_rule(config)
     modality(model)  # refuses families whose packs are untested
     use_branch_attention(model)
-    with quiet_transformers():
+    with transformers_alone():
         model.requires_grad_(False)
         torch.manual_seed(recipe.seed)  # of a fresh adapter
         adapted = add_lora(model, recipe.lora) if recipe.lora else None
@@ -155,7 +155,7 @@ def _dtype(config: Any) -> torch.dtype:
     return getattr(torch, told) if isinstance(told, str) else told
 
 
-@quiet_transformers()
+@transformers_alone()
 def _write_checkpoint(tuning: Tuning, weights: dict[str, torch.Tensor], folder: Path) -> None:
     """Save through a model without memory of its own that is given the weights: the one in training is laid out."""
     config = copy.deepcopy(tuning.config)

@@ -6,7 +6,7 @@ Keys of LoRA files were renamed across library versions and then silently not ap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from workbench.backends.loading import quiet_transformers
+from workbench.backends.loading import transformers_alone
 from workbench.backends.probe import probe_logits
 from workbench.errors import BackendError
 
@@ -21,7 +21,7 @@ class Adapted(NamedTuple):
     moved: float
 
 
-@quiet_transformers()
+@transformers_alone()
 def apply_adapter(model: Any, folder: Path, processor: Any, rule: "RopeRule | None") -> Adapted:
     """Put an adapter into the model, in place.
 

@@ -4,6 +4,7 @@ import hashlib
 import json
 import math
 import re
+import threading
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ Quantization = Literal["4bit", "8bit"]
 
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 FILES = ["*.json", "*.safetensors", "*.jinja", "*.txt", "*.model"]  # what is downloaded: no pickles, no code
+_LOADING = threading.RLock()
 UNSAFE = {".bin", ".pt", ".pth", ".ckpt", ".pkl", ".gguf", ".h5", ".msgpack"}
 
 
@@ -138,11 +140,19 @@ def _checked_quantization(quantization: Quantization | None) -> Quantization | N
 
 
 @contextmanager
-def quiet_transformers() -> Iterator[None]:
-    """transformers and peft without progress bars and warnings: what is wrong with a checkpoint is raised, in our words.
+def transformers_alone() -> Iterator[None]:
+    """transformers and peft in one thread at a time, without progress bars and warnings: what is wrong with a checkpoint is
+    raised, in our words.
 
-    All is as it was afterwards, so that others who use the libraries in this process keep their own choice.
+    All is as it was afterwards, so that others who use the libraries in this process keep their own choice. While
+    transformers loads a model it changes its own classes and torch's default dtype for all threads, and two loads at once
+    can leave them changed: every later load then lacks its tied weights.
     """
+    with _LOADING:
+        yield from _quietly()
+
+
+def _quietly() -> Iterator[None]:
     from transformers.utils import logging
 
     bars, verbosity = logging.is_progress_bar_enabled(), logging.get_verbosity()
@@ -157,7 +167,7 @@ def quiet_transformers() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
-@quiet_transformers()
+@transformers_alone()
 def read_config(folder: Path) -> Any:
     """The model's config. Raises BackendError for architectures that only exist as code in the checkpoint."""
     from transformers import AutoConfig
@@ -185,7 +195,7 @@ def reads_video(config: Any, folder: Path) -> bool:
     raise BackendError(f"{folder.name!r} is a {config.model_type!r} model, which does not answer in text.")
 
 
-@quiet_transformers()
+@transformers_alone()
 def load_processor(folder: Path, video: bool) -> Any:
     """The processor, or the tokenizer of a text-only model. Raises BackendError when it takes no video or no chat."""
     from transformers import AutoProcessor, AutoTokenizer
@@ -203,7 +213,7 @@ def load_processor(folder: Path, video: bool) -> Any:
     return processor
 
 
-@quiet_transformers()
+@transformers_alone()
 def load_model(folder: Path, video: bool, placement: Placement) -> tuple[Any, dict[str, Any]]:
     """(model in eval mode, missing/unexpected keys). Raises BackendError if weights are missing or do not fit."""
     import torch

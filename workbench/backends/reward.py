@@ -25,10 +25,10 @@ from workbench.backends.loading import (
     load_model,
     load_processor,
     place,
-    quiet_transformers,
     read_config,
     reads_video,
     resolve,
+    transformers_alone,
 )
 from workbench.backends.positions import rope_rule
 from workbench.backends.presets import default_policy
@@ -102,7 +102,7 @@ def _told_kind(told: RewardFile, critique: str | None) -> RewardFile:
     return told if critique is None else replace(told, kind="semi-scalar" if critique == "yes" else "discriminative")
 
 
-@quiet_transformers()
+@transformers_alone()
 def _load_classifier(folder: Any, placement: Placement) -> tuple[Any, Head]:
     """A sequence classifier and its head. Raises BackendError when weights are missing: the head would be random."""
     import torch
