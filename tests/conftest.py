@@ -24,9 +24,9 @@ settings.load_profile("untimed")
 def pytest_runtest_makereport(item, call):
     """What the page looked like when a browser test failed is left beside the other pictures."""
     report = yield
-    if report.failed and (reader := item.funcargs.get("reader")):
+    if report.failed and (somebody := item.funcargs.get("reader")):
         with suppress(Exception):  # the page may be closed; the test's own failure is what counts
-            reader.keep(f"failed-{item.name}")
+            somebody.keep(f"failed-{item.name}")
     return report
 
 
