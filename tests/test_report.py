@@ -84,6 +84,22 @@ def test_the_sections_answer_every_question_of_the_run(report):
     assert any(name.startswith("standings-near") for name in numbers["figures"])
 
 
+def test_a_judge_on_a_scale_of_its_own_is_compared_by_its_order(tmp_path):
+    groups = [ratings(video, 1 + video % 5) for video in range(12)]
+    for item, found in groups:
+        found[:] = [one for one in found if one.judge.startswith(("human", "near"))]
+        found.append(Judgment(item.id, "metric:rouge_l", "metric@1", "scored", score=37.5 + 10 * found[0].score))
+    assert main(["report", write(tmp_path / "run", groups), "--out", str(tmp_path / "out")]) == 0
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "None of 1 differences in mae" not in page and "No judge has this figure here." not in page
+    assert re.search(
+        r"On scales of their own, .* in rank correlation: -?0\.\d+ \[.*\]; its interval (leaves out|holds) 0", page
+    )
+    numbers = json.loads((tmp_path / "out" / "report.json").read_text())
+    judges, difference = numbers["figures"]["comparison-ratings"]
+    assert len(judges["rows"]) == 2 and len(difference["rows"]) == 1 and "spearman" in difference["title"]
+
+
 def test_the_json_has_what_agree_has(report, tmp_path):
     _, numbers, run = report
     assert main(["agree", run, "--by", "dimension", "--json", str(tmp_path / "agree.json")]) == 0
