@@ -94,6 +94,8 @@ def test_empty_fields_are_the_presets_own():
     (TrainForm(steps="judge=1 --out=/x"), "steps: got '--out=/x', expected STAGE=N"),
     (TrainForm(steps="judge=two"), "stages are .*judge"),
     (TrainForm(name="tuned"), "is there already"),
+    (TrainForm(data="."), "'.' is no world, and the preset embedded learns from one; give a world, or leave it empty"),
+    (TrainForm(data=".\n.."), "got 2 folders, expected one world"),
 ])  # fmt: skip
 def test_what_would_fail_at_once_is_refused(runs, form, message):
     with pytest.raises(InputError, match=message):
@@ -103,6 +105,8 @@ def test_what_would_fail_at_once_is_refused(runs, form, message):
 
 def test_a_training_that_cannot_be_done_is_a_failed_run_with_its_reason(runs):
     (runs.parent / "vibes").mkdir()
+    (runs.parent / "vibes" / "clips").mkdir()
+    (runs.parent / "vibes" / "world.json").write_text("{}")
     job = start_training(TrainForm(data=str(runs.parent / "vibes"), name="bad"), runs)
     failed = wait_for(job.folder, "failed")
     card = training_card(failed, run_at(failed.folder))

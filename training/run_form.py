@@ -123,8 +123,26 @@ def start_training(form: TrainForm, runs: Path) -> Job:
         check_place("data", folder)
         if not Path(folder).is_dir():
             raise InputError(f"data: {folder!r} is not there; give the folder of a dataset, a run or a world.")
+    _check_world(form)
     out = free_folder(form.name, runs, "training")
     return jobs.start(train_command(form, out.resolve())[1:], out)
+
+
+def _check_world(form: TrainForm) -> None:
+    """Raises InputError where the embedded preset, which learns from what a world knows, is given anything else."""
+    if is_recipe(form.preset) or not form.folders:
+        return
+    if len(form.folders) > 1:
+        raise InputError(f"data: got {len(form.folders)} folders, expected one world for the preset {form.preset}.")
+    (folder,) = form.folders
+    if (Path(folder) / "world.json").is_file() and (
+        Path(folder) / "clips"
+    ).is_dir():  # an export has facts without clips
+        return
+    raise InputError(
+        f"data: {folder!r} is no world, and the preset {form.preset} learns from one; give a world, or leave it empty. "
+        "Datasets and runs are for the other presets."
+    )
 
 
 def _check_steps(form: TrainForm) -> None:

@@ -38,6 +38,7 @@ from training.traces import Traces
 from training.views import other_things, reworded, seen_as, sha_and_view, turned_clip
 from workbench.backends.encoding import Encoded, VideoInputs, video_inputs
 from workbench.backends.positions import RopeRule, rope_rule
+from workbench.errors import InputError
 from workbench.prompts import Prompt, load_prompt
 from workbench.schema import content_id
 from workbench.video.frames import Frames
@@ -261,6 +262,10 @@ def task_of(name: str, learner: Learner, world: World, clips: Mapping[str, Clip]
         ]
     if name == "compare":
         values = fact_values(chain.from_iterable(world.examples.values()))
+        if not values:
+            raise InputError(
+                f"{world.folder}: got no rationale that says what was seen; give a folder of bootstrap world."
+            )
         return lambda rng, video: [encode_comparison(processor, rule, values, rng) for _ in range(COMPARISONS)]
     prompts = [load_prompt(name, reference=shown) for shown in (False, True)]
     values = fact_values(chain.from_iterable(world.examples.values()))

@@ -23,6 +23,7 @@ LABELS = {
     "patience": ("Patience", "Evaluations that may not improve."),
     "seed": ("Seed", "Of the choice and order of rows."),
 }
+DATA_HELP = {True: "Folders of datasets, runs or worlds, one a line.", False: "The folder of a world."}  # of a recipe?
 
 
 class StartForm(NamedTuple):
@@ -107,8 +108,8 @@ def start_panel(runs: Path) -> StartForm:
     preset = gr.Dropdown([*PRESETS, *RECIPES], value="embedded", label="Preset", info=about_preset("embedded"),
                          elem_id="vj-train-preset")  # fmt: skip
     data = gr.Textbox(label="Training data", lines=1, max_lines=4, elem_id="vj-train-data", placeholder="made when empty",
-                      info="Folders of datasets, runs or worlds, one a line.")  # fmt: skip
-    steps = gr.Textbox(label="Steps", placeholder="dense=25 looking=25 judge=25", max_lines=1, elem_id="vj-train-steps",
+                      info=DATA_HELP[False])  # fmt: skip
+    steps = gr.Textbox(label="Steps", placeholder="reading=25 dense=25 looking=25 judge=25", max_lines=1, elem_id="vj-train-steps",
                        info="Of some stages; the others keep the preset's.")  # fmt: skip
     with gr.Accordion("Numbers of the recipe", open=False, visible=False) as numbers:
         base = gr.Textbox(label="Base", max_lines=1, info="Hub id or folder of the checkpoint to start from.",
@@ -138,7 +139,10 @@ def with_preset(form: StartForm, preset: str) -> dict:
     """Tell what the preset trains, and offer what it takes."""
     recipe = is_recipe(preset)
     told = {form.preset: gr.update(info=about_preset(preset)), form.steps: gr.update(visible=not recipe)}
-    told |= {form.numbers: gr.update(visible=recipe), form.data: gr.update(placeholder=_data_words(recipe))}
+    told |= {
+        form.numbers: gr.update(visible=recipe),
+        form.data: gr.update(placeholder=_data_words(recipe), info=DATA_HELP[recipe]),
+    }
     told[form.base] = gr.update(placeholder=RECIPES[preset].base if recipe else "")
     fields = dict(zip(NUMBERS, form[4:11], strict=True))
     return told | {field: gr.update(placeholder=own_number(preset, name)) for name, field in fields.items()}
