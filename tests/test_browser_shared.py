@@ -53,4 +53,4 @@ def test_a_verdict_is_opened_again_by_its_link(reader):
     assert page.input_value("#vj-instruction textarea") == "What is it?" and "4 of 5" in reader.text(".vj-card")
     assert page.locator(".vj-stale-mark").count() == 0
     page.goto(f"{page.url.partition('?')[0]}?verdict=none")
-    page.wait_for_selector("#vj-message .vj-note.error >> text=none")
+    page.wait_for_selector("#vj-no-verdict .vj-note.error >> text=none")

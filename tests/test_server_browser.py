@@ -76,5 +76,15 @@ def test_what_is_written_is_not_run_and_runs_are_ones_own(open_page, many):
     page.wait_for_timeout(500)
     assert page.evaluate("window.pwned === undefined") and page.elsewhere == []
     other = open_page(f"/?verdict={name}")
-    other.wait_for_selector(".vj-note.error")
-    assert "no run" in other.inner_text(".vj-note.error") and not other.locator(".vj-card h3").count()
+    other.wait_for_selector("#vj-no-verdict .vj-note")
+    assert other.locator("#vj-no-verdict").bounding_box()["y"] < 900, "said where nobody looks"
+    assert (
+        "in the browser that judged it alone" in other.inner_text("#vj-no-verdict")
+        and not other.locator(".vj-card h3").count()
+    )
+    other.set_viewport_size({"width": 400, "height": 800})
+    other.goto(f"{many[0]}/?verdict=none")  # no word on which verdicts there are
+    other.wait_for_selector("#vj-no-verdict .vj-note")
+    other.wait_for_function("document.querySelector('#vj-no-verdict').getBoundingClientRect().top < innerHeight")
+    assert "in the browser that judged it alone" in other.inner_text("#vj-no-verdict")
+    other.screenshot(path=ARTEFACTS / "server-no-verdict-400.png")

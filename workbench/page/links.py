@@ -1,17 +1,19 @@
 """What the page's address names: ?tab=compare opens a tab, ?verdict=NAME a verdict that is kept. ?run=NAME is the Runs tab's."""
 
 from functools import partial
+from html import escape
 from pathlib import Path
 
 import gradio as gr
 
 from workbench.errors import WorkbenchError
+from workbench.owners import reader
 from workbench.page import result_panel as results
 from workbench.page.form import MODES, MOST_RESPONSES
 from workbench.page.form_panel import FormPanel, read_form, with_player, with_response_rows
 from workbench.page.kept import kept_verdict
 from workbench.page.result_panel import ResultPanel
-from workbench.page.show import error_note
+from workbench.page.show import error_note, note
 from workbench.page.upload import accept_upload
 from workbench.page.verdict import PageVerdict
 from workbench.run_folders import chosen_folder
@@ -21,6 +23,19 @@ NO_VIDEO = (
     '<p class="vj-sub">The video of this verdict is not here any more, so its frames cannot be shown. Their indices and '
     "seconds are under Settings.</p>"
 )
+
+
+# On a narrow screen the place of a verdict is below the form.
+SHOW_REFUSAL = "() => { document.querySelector('#vj-no-verdict')?.scrollIntoView({block: 'center'}); }"
+
+
+def not_here(name: str, error: WorkbenchError) -> str:
+    """Says that a link's verdict cannot be shown, the same whether it is another's or nobody's."""
+    if reader() is None:
+        return f'<div id="vj-no-verdict">{error_note(error)}</div>'
+    said = (f"<strong>This verdict is not shown here.</strong> {escape(name[:80])} opens in the browser that judged it alone, and "
+            "it may be gone by now. Judge the same here, or ask for its JSON.")  # fmt: skip
+    return f'<div id="vj-no-verdict">{note(said, "warn")}</div>'
 
 
 def wire_tabs(tabs: gr.Tabs) -> None:
@@ -46,7 +61,7 @@ def wire_verdict(form: FormPanel, result: ResultPanel, message: gr.HTML, runs: P
         try:
             verdict = kept_verdict(chosen_folder(runs, name).resolve())
         except WorkbenchError as error:
-            return {message: error_note(error)}
+            return {result.working: gr.update(visible=True, value=not_here(name, error))}
         return _shown(form, result, verdict)
 
     def judged(shown, *values):
@@ -55,6 +70,7 @@ def wire_verdict(form: FormPanel, result: ResultPanel, message: gr.HTML, runs: P
 
     filled = [*form.inputs, *form.rows, *form.removes, form.add, form.count, form.player, form.video_note]
     opened = gr.on(None, open_named, None, [*filled, *result[:-1], message], **QUIET)
+    opened.then(None, js=SHOW_REFUSAL, api_visibility="private")
     opened.then(partial(judged), [result.judged, *form.inputs], result.judged, **QUIET)
 
 

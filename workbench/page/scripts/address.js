@@ -30,8 +30,9 @@
     address.searchParams.set('verdict', button.dataset.verdict);
     if (navigator.clipboard) {
       await navigator.clipboard.writeText(address.href);
-      button.textContent = 'Link copied';
-      setTimeout(() => { button.textContent = 'Copy link'; }, 1500);
+      const alone = document.querySelector('.vj-theirs');  // a page for several people: what is theirs opens for them
+      button.textContent = alone ? 'Link copied: it opens in this browser alone' : 'Link copied';
+      setTimeout(() => { button.textContent = 'Copy link'; }, alone ? 4000 : 1500);
     } else {
       window.vjAddress('verdict', button.dataset.verdict);
       button.textContent = 'The link is in the address bar';
