@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from analysis.audit.ask import audit_prompts
+from analysis.audit.ask import prompt_words, prompts_known_to
 from analysis.audit.plan import AuditOptions, cost_of, pairs_of_ratings
 from analysis.audit.running import audit_run, audit_variants
 from analysis.audit.source import Source
@@ -73,7 +73,7 @@ def audit_one(form: JudgeForm, probes: Sequence[str], resident: ResidentJudge, r
     _check(form)
     if unknown := [name for name in probes if name not in PROBES]:
         raise InputError(f"probes: got {str(unknown[0])[:40]!r}, expected some of {', '.join(PROBES)}.")
-    options, prompts = AuditOptions(tuple(probes) or PROBES, seed=form.seed), audit_prompts()
+    options, prompts = AuditOptions(tuple(probes) or PROBES, seed=form.seed), prompts_known_to([form.judge])
     items = _items(form, prompts.by_kind["pointwise"])
     source = Source(items, pairs_of_ratings(items), [], {})
     variants = audit_variants(source, options, prompts)
@@ -82,7 +82,7 @@ def audit_one(form: JudgeForm, probes: Sequence[str], resident: ResidentJudge, r
     with resident.judge(form.judge) as backend:
         folder = new_run_folder(runs, "audit").resolve()
         words = [*COMMAND, "audit", str(folder), f"--judge={form.judge}", f"--seed={form.seed}"]
-        command = shlex.join([*words, f"--only={','.join(options.probes)}"])
+        command = shlex.join([*words, *prompt_words(prompts), f"--only={','.join(options.probes)}"])
         report = audit_run(folder, source, variants, options, prompts, assignment, command, judges=[backend])
     return {**plain_value(report), "command": command, "run_folder": str(folder)}
 

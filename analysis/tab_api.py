@@ -13,6 +13,7 @@ import gradio as gr
 from analysis.one_item import audit_one, sweep_one
 from analysis.side_by_side import Side, judge_sides, said_in_all
 from workbench.page.api import answer_of, checked_form, told, video_of
+from workbench.page.known_judge import common_mode
 from workbench.page.resident import ResidentJudge
 from workbench.redaction import redact
 from workbench.tab import ONE_AT_A_TIME
@@ -32,7 +33,7 @@ def compare_endpoint(resident: ResidentJudge, runs: Path) -> Callable[..., dict]
         responses: list[str],
         judges: list[str],
         video: gr.FileData | None = None,
-        mode: str = "pointwise",
+        mode: str = "",
         reference: str = "",
         description: str = "",
         frames: int = 0,
@@ -50,7 +51,8 @@ def compare_endpoint(resident: ResidentJudge, runs: Path) -> Callable[..., dict]
             responses: The answers to judge.
             judges: The judges' names, such as embedded, metric:rouge_l.
             video: The video file.
-            mode: pointwise, rubric, pairwise, pairwise_reasoning or ranking.
+            mode: pointwise, rubric, pairwise, pairwise_reasoning or ranking; empty takes pointwise, or the first of these
+                that all the judges know.
             reference: A correct answer that the judges may compare with.
             description: The video in words, for judges that read instead of look.
             frames: How many frames the judges see; 0 leaves them to each judge.
@@ -61,8 +63,10 @@ def compare_endpoint(resident: ResidentJudge, runs: Path) -> Callable[..., dict]
         if not (isinstance(judges, list) and all(isinstance(one, str) for one in judges)):
             raise gr.Error(f"judges: got {judges!r:.80}, expected a list of names.", print_exception=False)
         with told():
-            form = checked_form(video_of(video, video_path), instruction, responses, mode, "", False, reference, description,
-                                frames=frames, temperature=temperature, seed=seed)  # fmt: skip
+            form = checked_form(
+                video_of(video, video_path), instruction, responses, mode or common_mode(judges), "", False, reference,
+                description, frames=frames, temperature=temperature, seed=seed,
+            )  # fmt: skip
             return {"sides": [_side(side) for side in judge_sides(form, judges, runs, resident)]}
 
     return compare
@@ -85,7 +89,7 @@ def sweep_endpoint(resident: ResidentJudge, runs: Path) -> Callable[..., dict]:
         temperatures: list[float] | None = None,
         frames: list[int] | None = None,
         samples: int = 3,
-        mode: str = "pointwise",
+        mode: str = "",
         judge: str = "",
         seed: int = 0,
         video_path: str = "",
@@ -101,7 +105,8 @@ def sweep_endpoint(resident: ResidentJudge, runs: Path) -> Callable[..., dict]:
             temperatures: The temperatures to try; 0, 0.5 and 1 when not given.
             frames: The numbers of frames to try; 4 and 8 when not given.
             samples: Verdicts for each request above temperature 0.
-            mode: pointwise, rubric, pairwise or pairwise_reasoning.
+            mode: pointwise, rubric, pairwise or pairwise_reasoning; empty takes pointwise, or the first of these that the
+                judge knows.
             judge: The judge's name; empty takes the page's own.
             seed: Of all samples.
             video_path: In the place of video: a file on the page's machine, for the one user of a page.

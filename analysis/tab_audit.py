@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 
-from analysis.audit.ask import audit_prompts
+from analysis.audit.ask import prompt_words, prompts_known_to
 from analysis.audit.figures import audit_figures
 from analysis.audit.plan import AuditOptions, cost_of
 from analysis.audit.report import audit_report
@@ -113,6 +113,7 @@ def audit_words(runs: Path, source: str | None, judges, items, probes, out: Path
         str(chosen_folder(runs, source)),
         *given,
         f"--items={int(items or 1)}",
+        *prompt_words(prompts_known_to(names)),
         *only,
         f"--out={out}",
     ]
@@ -123,7 +124,7 @@ def planned(runs: Path, source: str | None, judges, items, probes) -> str:
     words = audit_words(runs, source, judges, items, probes, new_run_folder(runs, "audit"))
     options = AuditOptions(tuple(probes), int(items or 1))
     found = drawn(open_source(chosen_folder(runs, source or "")), options.items, options.seed)
-    cost = cost_of(audit_variants(found, options, audit_prompts("pointwise", "pairwise")))
+    cost = cost_of(audit_variants(found, options, prompts_known_to(chosen_judges(judges))))
     said = "\n".join(cost_lines(cost, tuple(chosen_judges(judges)), found))
     return verbatim("What it would cost", said) + verbatim_command("The command", shlex.join(["python", *words]))
 

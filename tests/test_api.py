@@ -5,16 +5,23 @@ import json
 import os
 import re
 import urllib.request
+from contextlib import contextmanager
 from pathlib import Path
 
+import gradio as gr
 import gradio_client
 import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
+from analysis.tab_api import audit_endpoint, compare_endpoint, sweep_endpoint
 from tests.clips import Clip
 from tests.server import serving
+from workbench.backends import load_backend
+from workbench.backends.presets import PRESETS
 from workbench.errors import InputError
+from workbench.page.api import checked_form, judge_endpoint
+from workbench.page.resident import ResidentJudge
 from workbench.page.server import serves_tools
 from workbench.store import Run
 
@@ -104,6 +111,47 @@ def test_what_they_refuse(client, served, endpoint, arguments, said):
     video = handle_file(str(served[0] / "clip.mp4"))
     with pytest.raises(AppError, match=said):
         client.predict(**{"instruction": "What?", "responses": ["a"], "video": video, **arguments}, api_name=endpoint)
+
+
+RUBRIC_JUDGE = "videojudge-7b-rubric"
+
+
+class RubricJudge(ResidentJudge):
+    """A scripted judge in the place of the preset that was trained on rubrics only."""
+
+    def __init__(self, folder):
+        reply = "<rubric>5: right</rubric><thinking>So.</thinking><score>4</score>"
+        (folder / "rubric.yaml").write_text(f"rules:\n  - reply: '{reply}'\n")
+        self.only = load_backend(f"scripted:{folder / 'rubric.yaml'}")
+        self.only.declared = PRESETS[RUBRIC_JUDGE].declared
+
+    @contextmanager
+    def judge(self, spec, *_):
+        yield self.only
+
+
+@pytest.mark.parametrize(("make", "more"), [
+    (judge_endpoint, {}), (compare_endpoint, {"judges": [RUBRIC_JUDGE, "embedded"]}),
+    (sweep_endpoint, {"temperatures": [0.0], "frames": [2]}), (audit_endpoint, {"probes": ["responses"]}),
+])  # fmt: skip
+def test_a_served_judge_of_rubrics_writes_one_where_the_call_names_no_mode(tmp_path, monkeypatch, make, more):
+    monkeypatch.setenv("WORKBENCH_JUDGE", RUBRIC_JUDGE)
+    monkeypatch.setattr("workbench.page.served_judge.has_gpu", lambda: True)
+    monkeypatch.setattr("workbench.page.api._uploaded", str)
+    clip = Clip(frames=4, size=(64, 48)).write(tmp_path / "clip.mp4")
+    answer = make(RubricJudge(tmp_path), tmp_path / "runs")("What?", ["It moves."], video=clip, **more)
+    asked = [one for folder in (tmp_path / "runs").iterdir() for one in Run.open(folder).judgments()]
+    assert {one.prompt.partition("@")[0] for one in asked} == {"rubric"}
+    assert {one.status for one in asked} == {"scored"}
+    assert make is compare_endpoint or "--mode=rubric" in answer["command"].replace("--mode rubric", "--mode=rubric")
+
+
+@pytest.mark.parametrize(("judge", "mode"), [("embedded", "pointwise"), (RUBRIC_JUDGE, "rubric")])
+def test_a_mode_left_out_is_one_that_the_judge_knows(judge, mode):
+    assert checked_form(None, "What?", ["a"], "", judge).mode == mode
+    assert checked_form(None, "What?", ["a"], "pairwise", judge).mode == "pairwise", "what is asked for is not changed"
+    with pytest.raises(gr.Error, match="mode"):
+        checked_form(None, "What?", ["a"], ["pointwise"], judge)
 
 
 def test_the_one_user_of_a_page_may_name_a_file_of_their_machine(served, client):

@@ -20,6 +20,7 @@ from workbench.backends.base import Backend
 from workbench.batch import Assignment, Progress
 from workbench.errors import InputError
 from workbench.judge import JudgePlan, judge_items, plan_judging, requests_for
+from workbench.page.known_judge import common_mode
 from workbench.prompts import Prompt, load_prompt
 from workbench.schema import Item, Judgment, Kind
 from workbench.store import ANSWERED, Run, read_lines
@@ -68,6 +69,20 @@ def audit_prompts(mode: str = "pointwise", pair_mode: str = "pairwise") -> Promp
         )
     others = {path.stem: load_prompt(path) for path in sorted(TEMPLATES.glob(f"{mode}-*.yaml"))}
     return Prompts({"pointwise": alone, "pairwise": pair}, others)
+
+
+def prompts_known_to(judges: Sequence[str]) -> Prompts:
+    """The prompts to audit these judges with: of each kind the plain one, or else one that all of them were made for."""
+    return audit_prompts(
+        common_mode(judges, "pointwise", ("pointwise", "rubric")),
+        common_mode(judges, "pairwise", ("pairwise", "pairwise_reasoning")),
+    )
+
+
+def prompt_words(prompts: Prompts) -> list[str]:
+    """The words of the command that ask for these prompts, where they are not its own."""
+    names = {"mode": prompts.by_kind["pointwise"].name, "pair-mode": prompts.by_kind["pairwise"].name}
+    return [f"--{word}={name}" for word, name in names.items() if name not in ("pointwise", "pairwise")]
 
 
 def ask(

@@ -12,6 +12,7 @@ import gradio as gr
 from workbench.errors import WorkbenchError
 from workbench.judge import pair_outcome
 from workbench.page.form import MODES, JudgeForm
+from workbench.page.known_judge import fitting_mode
 from workbench.page.places import without_folders
 from workbench.page.receipt import verdict_json
 from workbench.page.resident import ResidentJudge
@@ -28,7 +29,7 @@ def judge_endpoint(resident: ResidentJudge, runs: Path) -> Callable[..., dict]:
         instruction: str,
         responses: list[str],
         video: gr.FileData | None = None,
-        mode: str = "pointwise",
+        mode: str = "",
         judge: str = "",
         reference: str = "",
         description: str = "",
@@ -47,7 +48,8 @@ def judge_endpoint(resident: ResidentJudge, runs: Path) -> Callable[..., dict]:
             instruction: What was asked about the video.
             responses: The answers to judge: one or more to rate, two to compare, three or more to rank.
             video: The video file.
-            mode: pointwise, rubric, pairwise, pairwise_reasoning or ranking.
+            mode: pointwise, rubric, pairwise, pairwise_reasoning or ranking; empty takes pointwise, or the first of these
+                that the judge knows.
             judge: The judge's name; empty takes the page's own.
             reference: A correct answer that the judge may compare with.
             description: The video in words, for judges that read instead of look.
@@ -81,14 +83,15 @@ def checked_form(
     video: str | None, instruction: str, responses: list[str], mode: str, judge: str = "", text_only: bool = False,
     reference: str = "", description: str = "", rubric: str = "", **sampling: Any,
 ) -> JudgeForm:  # fmt: skip
-    """A form of what a client sent. Raises gr.Error for values that are no such texts, modes or uploads."""
-    if mode not in MODES:
-        raise gr.Error(f"mode: got {mode!r}, expected one of {', '.join(MODES)}.", print_exception=False)
+    """A form of what a client sent; an empty mode is one that the judge knows. Raises gr.Error for values that are no such
+    texts, modes or uploads."""
     texts = {"instruction": instruction, "judge": judge, "reference": reference, "description": description}
-    _check_texts(responses, **texts, rubric=rubric)
+    _check_texts(responses, mode=mode, **texts, rubric=rubric)
+    if mode and mode not in MODES:
+        raise gr.Error(f"mode: got {mode!r}, expected one of {', '.join(MODES)}.", print_exception=False)
     spec = judge.strip() or served_judge().spec
-    return JudgeForm(video, instruction, tuple(responses), mode, spec, text_only, reference, description,
-                     rubric, **sampling)  # fmt: skip
+    return JudgeForm(video, instruction, tuple(responses), mode or fitting_mode(spec), spec, text_only, reference,
+                     description, rubric, **sampling)  # fmt: skip
 
 
 def _check_texts(responses: Any, **texts: Any) -> None:

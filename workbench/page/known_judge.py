@@ -1,6 +1,7 @@
 """What is known of a judge before it is loaded: what it was made for, its own frames, and where it will run."""
 
 import os
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -78,6 +79,16 @@ def about_judge(spec: str) -> str:
     return " ".join(filter(None, said))
 
 
+def about_judges(specs: Sequence[str]) -> str:
+    """What one judge is, as `about_judge` says it; of several, what is wrong with them and what all were made for."""
+    if len(specs) < 2:
+        return about_judge(next(iter(specs), ""))
+    known = [known_judge(spec) for spec in specs]
+    able = [name for name in MODES if all(_made_for(one.declared, name) for one in known)]
+    said = f"All were made for: {_labels(able)}." if able else "No way of judging is one that all were made for."
+    return " ".join([*(one.problem for one in known if one.problem), *([said] if len(able) < len(MODES) else [])])
+
+
 def _is_of(spec: str, pattern: str) -> bool:
     """Whether a spec is this one, or fills in a pattern such as "scripted:<file>"."""
     prefix = pattern.partition("<")[0]
@@ -86,11 +97,15 @@ def _is_of(spec: str, pattern: str) -> bool:
 
 def _abilities(declared: Declared) -> list[str]:
     """What a judge was made for, where it says so."""
-    able = [mode.label for name, mode in MODES.items() if _made_for(declared, name)]
-    said = [] if len(able) == len(MODES) else [f"Made for: {'; '.join(able) or 'none of the ways below'}."]
+    able = [name for name in MODES if _made_for(declared, name)]
+    said = [] if len(able) == len(MODES) else [f"Made for: {_labels(able) or 'none of the ways below'}."]
     if declared.scale:
         said.append("Ratings {} to {}.".format(*declared.scale))
     return said + ([f"At most {declared.max_frames} frames."] if declared.max_frames else [])
+
+
+def _labels(modes: Sequence[str]) -> str:
+    return "; ".join(MODES[name].label for name in modes)
 
 
 def _made_for(declared: Declared, mode: str) -> bool:
@@ -100,8 +115,13 @@ def _made_for(declared: Declared, mode: str) -> bool:
 
 def fitting_mode(spec: str, wanted: str = "pointwise") -> str:
     """The way of judging that is wanted, or, of those that the judge was made for, one of its kind, else the first."""
-    declared, kind = known_judge(spec).declared, load_prompt(wanted).kind
-    able = [name for name in MODES if _made_for(declared, name)]
+    return common_mode([spec], wanted)
+
+
+def common_mode(specs: Iterable[str], wanted: str = "pointwise", among: Iterable[str] = tuple(MODES)) -> str:
+    """`fitting_mode` of several judges, of the ways `among` which one is sought; the wanted one where they share none."""
+    declared, kind = [known_judge(spec).declared for spec in specs], load_prompt(wanted).kind
+    able = [name for name in among if all(_made_for(one, name) for one in declared)]
     if wanted in able or not able:
         return wanted
     return next((name for name in able if load_prompt(name).kind == kind), able[0])
@@ -145,3 +165,8 @@ def refusal(form: JudgeForm) -> str:
     except InputError as error:
         return str(error)
     return ""
+
+
+def refusals(forms: Iterable[JudgeForm]) -> list[str]:
+    """Why the judges of several forms would refuse them, each reason once."""
+    return list(dict.fromkeys(filter(None, map(refusal, forms))))
