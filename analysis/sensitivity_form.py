@@ -14,6 +14,7 @@ from workbench.errors import InputError
 from workbench.jobs import Job
 from workbench.judge import one_response_each
 from workbench.page.form import JudgeForm
+from workbench.page.known_judge import refusals
 from workbench.page.verdict import item_of
 from workbench.permissions import check_place, serves_stranger
 from workbench.prompts import load_prompt
@@ -40,6 +41,11 @@ class SweepForm:
     mode: str = "pointwise"
     limit: int = 0
     name: str = ""
+
+
+def asked_of_judges(form: SweepForm) -> list[JudgeForm]:
+    """What the form asks of each of its judges, but for the frames: a number too many leaves out its cells only."""
+    return [JudgeForm(mode=form.mode, judge=judge, frames=0) for judge in form.judges]
 
 
 def form_words(form: SweepForm, items: str, folder: Path) -> list[str]:
@@ -86,6 +92,8 @@ def _check(form: SweepForm) -> None:
         raise InputError(f"items: {form.path.strip()!r:.120} is not there; give a run folder or a table.")
     for judge in form.judges:
         check_spec(judge)
+    if reasons := refusals(asked_of_judges(form)):
+        raise InputError(" ".join(reasons))
     sweep = Sweep(form.judges, read_values(form.temperatures, "temperatures", whole=False),
                   tuple(int(value) for value in read_values(form.frames, "frames", whole=True)), form.samples)  # fmt: skip
     asked = len(sweep.judges) * len(sweep.temperatures) * len(sweep.frames) * sweep.samples

@@ -1,5 +1,6 @@
 """What the Sensitivity tab is laid out of: the form of a sweep, how a run stands, its figures, a cell's judgments."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -8,9 +9,8 @@ import gradio as gr
 from analysis.sensitivity_form import MODES, SweepForm, shown_command
 from analysis.sensitivity_texts import NO_SWEEP, WHAT_IT_IS
 from analysis.sweep_items import EXAMPLES
-from workbench.page.form import MODES as WORDS
+from workbench.page.judge_choice import judge_field, mode_field
 from workbench.page.places import without_folders
-from workbench.page.served_judge import offered_judges
 from workbench.page.verbatim import COPY_SCRIPT, verbatim_command
 
 POLL_SECONDS = 2.0
@@ -45,10 +45,11 @@ class StartForm(NamedTuple):
     temperatures: gr.Textbox
     frames: gr.Textbox
     samples: gr.Number
-    mode: gr.Dropdown
+    mode: gr.Radio
     limit: gr.Number
     name: gr.Textbox
     command: gr.HTML
+    fit: gr.HTML  # why a judge would refuse
     message: gr.HTML
     plan: gr.Button
 
@@ -114,8 +115,7 @@ def start_panel(runs: Path) -> StartForm:
     source = gr.Radio(choices, value=EXAMPLES, label="Items", elem_id="vj-sweep-source")
     path = gr.Textbox(label="Run folder or table", placeholder="runs/NAME or items.jsonl", max_lines=1, visible=False,
                       elem_id="vj-sweep-path", info="A run brings the labels of its people along.")  # fmt: skip
-    judges = gr.Dropdown(offered_judges(), value=list(start.judges), multiselect=True,
-                         allow_custom_value=True, label="Judges", elem_id="vj-sweep-judges")  # fmt: skip
+    judges, mode = judge_field("vj-sweep-judges", several=True), mode_field("vj-sweep-mode", MODES)
     with gr.Row():
         temperatures = gr.Textbox(start.temperatures, label="Temperatures", info="Or 0,0.2,..,1. At 0 one sample is all.",
                                   min_width=130, max_lines=1, elem_id="vj-sweep-temperatures")  # fmt: skip
@@ -125,14 +125,15 @@ def start_panel(runs: Path) -> StartForm:
         samples = gr.Number(start.samples, label="Samples", precision=0, minimum=1, min_width=110,
                             info="Above temperature 0.", elem_id="vj-sweep-samples")  # fmt: skip
         limit = gr.Number(0, label="At most", precision=0, minimum=0, min_width=110, info="Items; 0 takes all.")
-    mode = gr.Dropdown([(WORDS[name].label, name) for name in MODES], value="pointwise", label="How to judge",
-                       elem_id="vj-sweep-mode")  # fmt: skip
     name = gr.Textbox(label="Name", placeholder="made up when empty", max_lines=1, elem_id="vj-sweep-name")
+    start = replace(start, judges=tuple(judges.value), mode=mode.value)
     command = gr.HTML(command_box(start, runs), js_on_load=COPY_SCRIPT, elem_id="vj-sweep-command")
     with gr.Column(elem_classes="vj-actions"):
-        message = gr.HTML(elem_id="vj-sweep-message")
+        fit, message = gr.HTML(elem_id="vj-sweep-fit"), gr.HTML(elem_id="vj-sweep-message")
         plan = gr.Button("Look what it would take", variant="primary", elem_id="vj-sweep-plan")
-    return StartForm(source, path, judges, temperatures, frames, samples, mode, limit, name, command, message, plan)
+    return StartForm(
+        source, path, judges, temperatures, frames, samples, mode, limit, name, command, fit, message, plan
+    )
 
 
 def watch_panel(runs: Path) -> Watch:

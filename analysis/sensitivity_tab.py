@@ -15,7 +15,15 @@ from analysis.sensitivity_figures import (
     temperature_info,
     told_direction,
 )
-from analysis.sensitivity_form import is_planned, is_planning, plan_form, start_or_resume, sweep_jobs
+from analysis.sensitivity_form import (
+    MODES,
+    asked_of_judges,
+    is_planned,
+    is_planning,
+    plan_form,
+    start_or_resume,
+    sweep_jobs,
+)
 from analysis.sensitivity_live import (
     cell_view,
     cell_words,
@@ -42,6 +50,8 @@ from workbench import jobs
 from workbench.errors import WorkbenchError
 from workbench.jobs import Job
 from workbench.page.form_panel import FormPanel, read_form
+from workbench.page.judge_choice import wire_fit
+from workbench.page.known_judge import refusals
 from workbench.page.show import error_note, note
 from workbench.run_folders import chosen_folder, run_label
 
@@ -67,9 +77,11 @@ def build(runs: Path, tab: gr.Tab, judge_form: FormPanel) -> None:
 
 def _wire_start(form: StartForm, watch: Watch, judge_form: FormPanel, runs: Path, asked: dict) -> None:
     def begin(*values):
+        asked, typed = read_sweep_form(*values[: len(form.inputs)]), read_form(*values[len(form.inputs) :])
+        if refusals(asked_of_judges(asked)):  # stands beside the button already
+            return {form.message: ""}
         try:
-            typed = read_form(*values[len(form.inputs) :])
-            job = plan_form(read_sweep_form(*values[: len(form.inputs)]), runs, typed)
+            job = plan_form(asked, runs, typed)
         except WorkbenchError as error:
             return {form.message: error_note(error)}
         told = note("Trying the judges. Nothing is judged yet: look at the preflight, then start.")
@@ -78,6 +90,8 @@ def _wire_start(form: StartForm, watch: Watch, judge_form: FormPanel, runs: Path
     changes = [field.change for field in form.inputs]
     gr.on(changes, lambda *values: command_box(read_sweep_form(*values), runs), form.inputs, form.command,
           trigger_mode="always_last", **QUIET)  # fmt: skip
+    wire_fit([form.judges, form.mode], form.inputs, lambda *values: asked_of_judges(read_sweep_form(*values)), form.fit,
+             form.message, MODES)  # fmt: skip
     form.source.change(lambda source: gr.update(visible=source == "path"), form.source, form.path, **QUIET)
     inputs = [*form.inputs, *judge_form.inputs]
     begun = gr.on([form.plan.click, form.name.submit], begin, inputs, [form.message, watch.run], **WAITS)

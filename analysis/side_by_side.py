@@ -16,7 +16,7 @@ from workbench.judge import one_response_each, pair_outcome
 from workbench.owners import own_name
 from workbench.page.form import JudgeForm, missing_inputs, missing_reference, missing_sentence, prompt_options
 from workbench.page.frame_strip import frame_strip
-from workbench.page.known_judge import refusal
+from workbench.page.known_judge import refusals
 from workbench.page.ratings import ink_on
 from workbench.page.receipt import receipt_table, verdict_json
 from workbench.page.resident import ResidentJudge
@@ -64,8 +64,7 @@ def missing_sides(form: JudgeForm, judges: Sequence[str], blind: bool) -> str:
 
 def _refused(form: JudgeForm, judges: Sequence[str]) -> str:
     """Why one of the judges would refuse the form: a vote needs two that answer, whichever are drawn."""
-    asked = (name for name in judges if not name.startswith(PERSON))
-    return next(filter(None, (refusal(replace(form, judge=name)) for name in asked)), "")
+    return next(iter(refusals(replace(form, judge=name) for name in judges if not name.startswith(PERSON))), "")
 
 
 def chosen_judges(judges: Sequence[str] | None) -> list[str]:

@@ -16,6 +16,7 @@ from workbench.page.api import judge_endpoint
 from workbench.page.examples import EXAMPLES_FOLDER, load_examples
 from workbench.page.form import missing_inputs, missing_sentence
 from workbench.page.form_panel import FormPanel, read_form
+from workbench.page.judge_choice import wire_fit
 from workbench.page.known_judge import refusal
 from workbench.page.links import wire_verdict
 from workbench.page.resident import ResidentJudge
@@ -85,14 +86,13 @@ def wire_responses(form: FormPanel) -> None:
     for number, remove in enumerate(form.removes):
         take_out = partial(forms.without_response, form, number)
         remove.click(take_out, [form.count, *form.responses], [*rows, *form.responses], **QUIET)
-    form.mode.change(partial(forms.with_mode, form), [form.mode, form.count], [form.mode, *rows], **QUIET)
+    form.mode.change(partial(forms.with_mode, form), [form.mode, form.count], rows, **QUIET)
 
 
 def _wire_form(form: FormPanel, fit: gr.HTML, message: gr.HTML) -> None:
-    form.judge.change(partial(forms.with_judge, form), form.judge, [form.judge, form.frames], **QUIET)
+    form.judge.change(partial(forms.with_judge, form), form.judge, form.frames, **QUIET)
     bounded = [form.mode, form.judge, form.frames, form.low, form.high, form.text_only, form.score_only]
-    gr.on([field.change for field in bounded], lambda *values: (show.refusal_note(read_form(*values)), ""), form.inputs,
-          [fit, message], trigger_mode="always_last", **QUIET)  # fmt: skip
+    wire_fit(bounded, form.inputs, lambda *values: [read_form(*values)], fit, message)
 
 
 def wire_video(form: FormPanel) -> None:

@@ -10,6 +10,8 @@ from workbench.backends import check_spec
 from workbench.errors import InputError
 from workbench.jobs import Job
 from workbench.owners import reader
+from workbench.page.form import JudgeForm
+from workbench.page.known_judge import refusal
 from workbench.permissions import serves_stranger
 from workbench.run_folders import almost_there, free_folder
 
@@ -37,6 +39,11 @@ class TableForm:
     @property
     def source(self) -> str:
         return self.upload or self.path.strip()
+
+
+def asked_of_judge(form: TableForm) -> JudgeForm:
+    """What the form asks of its judge: the same of every row, and frames in the judge's own way."""
+    return JudgeForm(mode=form.mode, judge=form.judge, text_only=form.text_only, frames=0)
 
 
 def table_command(form: TableForm, items: str, folder: Path) -> list[str]:
@@ -67,6 +74,8 @@ def start_table(form: TableForm, runs: Path) -> Job:
         raise InputError(missing)
     _check_source(form)
     check_spec(form.judge)
+    if reason := refusal(asked_of_judge(form)):
+        raise InputError(reason)
     if reader() is not None and not form.text_only:
         raise InputError(
             "videos: a table names files of this machine, which a page of several people does not read. "

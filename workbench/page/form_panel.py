@@ -8,8 +8,9 @@ import gradio as gr
 from workbench.page.examples import Example, shipped_path
 from workbench.page.fast_mode import fast_mode_help
 from workbench.page.form import MODES, MOST_FRAMES, MOST_RESPONSES, JudgeForm, missing_reference
-from workbench.page.known_judge import about_judge, fitting_mode, frames_help, known_judge
-from workbench.page.served_judge import offered_judges, served_judge
+from workbench.page.judge_choice import judge_field, mode_field
+from workbench.page.known_judge import fitting_mode, frames_help, known_judge
+from workbench.page.served_judge import served_judge
 from workbench.page.verdict_card import letter_of
 
 
@@ -76,22 +77,7 @@ def form_panel(prefix: str = "vj") -> FormPanel:
     )
     responses, rows, removes, add = _responses(prefix)
     first = served_judge().spec
-    start = fitting_mode(first)
-    mode = gr.Radio(
-        [(mode.label, name) for name, mode in MODES.items()],
-        value=start,
-        label="How to judge",
-        info=MODES[start].help,
-        elem_id=f"{prefix}-mode",
-    )
-    judge = gr.Dropdown(
-        offered_judges(),
-        value=first,
-        label="Judge",
-        allow_custom_value=True,
-        info=about_judge(first),
-        elem_id=f"{prefix}-judge-spec",
-    )
+    mode, judge = mode_field(f"{prefix}-mode"), judge_field(f"{prefix}-judge-spec")
     with gr.Column(elem_classes="vj-more"):
         with gr.Accordion("Rubric, scale and criteria", open=False):
             rubric, low, high, labels, criteria = _guide()
@@ -193,10 +179,9 @@ def _fast_mode(prefix: str, judge: gr.Dropdown, first: str) -> gr.Checkbox:
 
 
 def with_judge(panel: FormPanel, spec: str | None) -> dict:
-    """Tell what the chosen judge can do, and start from its own number of frames."""
+    """Start from the chosen judge's own number of frames."""
     spec = spec or ""
-    frames = gr.update(value=known_judge(spec).frames, info=frames_help(spec))
-    return {panel.judge: gr.update(info=about_judge(spec)), panel.frames: frames}
+    return {panel.frames: gr.update(value=known_judge(spec).frames, info=frames_help(spec))}
 
 
 def with_reference_in_sight(panel: FormPanel, form: JudgeForm, judges: Sequence[str]) -> dict:
@@ -223,8 +208,8 @@ def without_response(panel: FormPanel, number: int, count: int, *responses: str)
 
 
 def with_mode(panel: FormPanel, mode: str, count: int) -> dict:
-    """Explain the chosen mode and show as many response rows as it needs."""
-    return {panel.mode: gr.update(info=MODES[mode].help)} | with_response_rows(panel, max(count, MODES[mode].least))
+    """Show as many response rows as the chosen mode needs."""
+    return with_response_rows(panel, max(count, MODES[mode].least))
 
 
 def with_example(panel: FormPanel, example: Example, judge: str | None = None) -> dict:

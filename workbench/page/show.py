@@ -7,8 +7,8 @@ import plotly.graph_objects as go
 
 from workbench.page.examples import known_rating
 from workbench.page.figures import distribution_figure, distributions
-from workbench.page.form import JudgeForm
-from workbench.page.known_judge import refusal
+from workbench.page.form import MODES, JudgeForm
+from workbench.page.known_judge import common_mode, refusals
 from workbench.page.places import without_folders
 from workbench.page.ratings import RATING_ANCHORS, ink_on
 from workbench.page.score_scale import score_colour
@@ -114,10 +114,16 @@ def note(html: str, kind: str = "") -> str:
     return f'<div class="vj-note {kind}" role="{role}">{html}</div>'
 
 
-def refusal_note(form: JudgeForm) -> str:
-    """Says, before anything is asked, why the chosen judge would refuse it; "" when it would not."""
-    reason = refusal(form)
-    return note(f"<strong>Not with this judge.</strong> {escape(reason)}", "warn") if reason else ""
+def refusal_note(*forms: JudgeForm, among: Sequence[str] = tuple(MODES)) -> str:
+    """Says, before anything is asked, why the chosen judge would refuse it, or some of several, and which of the ways of
+    judging `among` those offered all of them know; "" when none would."""
+    reasons = refusals(forms)
+    if not reasons:
+        return ""
+    mode, which = forms[0].mode, "this judge" if len(forms) == 1 else "all of these judges"
+    fitting = common_mode([form.judge for form in forms], mode, among)
+    instead = [] if fitting == mode else [f"Choose “{MODES[fitting].label}”."]
+    return note(f"<strong>Not with {which}.</strong> {escape(' '.join([*reasons, *instead]))}", "warn")
 
 
 def error_note(error: Exception | str) -> str:

@@ -10,11 +10,11 @@ import gradio as gr
 
 from workbench.canaries import MOST
 from workbench.errors import WorkbenchError
-from workbench.page.form import MODES
-from workbench.page.served_judge import offered_judges
+from workbench.page.judge_choice import judge_field, mode_field, wire_fit
+from workbench.page.known_judge import refusal
 from workbench.page.show import error_note, note
 from workbench.page.verbatim import COPY_SCRIPT, verbatim_command
-from workbench.table_form import ENDINGS, TableForm, shown_command, start_table
+from workbench.table_form import ENDINGS, TableForm, asked_of_judge, shown_command, start_table
 
 QUIET = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 
@@ -32,6 +32,7 @@ class TablePanel(NamedTuple):
     name: gr.Textbox
     canaries: gr.Number
     command: gr.HTML
+    fit: gr.HTML  # why the judge would refuse
     message: gr.HTML
     start: gr.Button
     form: gr.Accordion
@@ -61,10 +62,7 @@ def table_panel(runs: Path) -> TablePanel:
                           elem_id="vj-table-path")  # fmt: skip
         videos = gr.Textbox(label="Folder of the videos", max_lines=1, elem_id="vj-table-videos",
                             info="Where relative paths of the table start. Empty: the folder of the table.")  # fmt: skip
-        judge = gr.Dropdown(offered_judges(), value=TableForm.judge, label="Judge",
-                            allow_custom_value=True, elem_id="vj-table-judge")  # fmt: skip
-        mode = gr.Radio([(mode.label, name) for name, mode in MODES.items()], value="pointwise", label="How to judge",
-                        elem_id="vj-table-mode")  # fmt: skip
+        judge, mode = judge_field("vj-table-judge"), mode_field("vj-table-mode")
         text_only = gr.Checkbox(False, label="Text only", info="A control: the judge is not shown the videos.")
         with gr.Row():
             limit = gr.Number(0, label="Limit", precision=0, minimum=0, min_width=90, info="Items; 0: all.")
@@ -73,11 +71,13 @@ def table_panel(runs: Path) -> TablePanel:
         canaries = gr.Number(0, label="Canaries", precision=0, minimum=0, maximum=MOST, elem_id="vj-table-canaries",
                              info="So many known bests, known worsts and padded twins are mixed in, kept apart from the "
                              "verdicts; the run says when the judge fails them.")  # fmt: skip
-        command = gr.HTML(_command(TableForm(), runs), js_on_load=COPY_SCRIPT, elem_id="vj-table-command")
-        message = gr.HTML(elem_id="vj-table-message")
-        start = gr.Button("Start the run", variant="primary", elem_id="vj-table-start")
+        first = TableForm(judge=judge.value, mode=mode.value)
+        command = gr.HTML(_command(first, runs), js_on_load=COPY_SCRIPT, elem_id="vj-table-command")
+        with gr.Column(elem_classes="vj-actions"):
+            fit, message = gr.HTML(elem_id="vj-table-fit"), gr.HTML(elem_id="vj-table-message")
+            start = gr.Button("Start the run", variant="primary", elem_id="vj-table-start")
     return TablePanel(
-        upload, path, videos, judge, mode, text_only, limit, name, canaries, command, message, start, form, runs
+        upload, path, videos, judge, mode, text_only, limit, name, canaries, command, fit, message, start, form, runs
     )
 
 
@@ -93,14 +93,19 @@ def wire_table(panel: TablePanel, chosen: gr.State, look_again: Callable[[Any], 
 
     gr.on([field.change for field in panel.inputs], command, panel.inputs, panel.command, trigger_mode="always_last",
           **QUIET)  # fmt: skip
+    wire_fit([panel.judge, panel.mode, panel.text_only], panel.inputs,
+             lambda *values: [asked_of_judge(read_table_form(*values))], panel.fit, panel.message)  # fmt: skip
     look_again(panel.start.click(partial(begin, panel, chosen), panel.inputs, [panel.message, chosen],
                                  queue=False, show_progress="minimal", api_visibility="private"))  # fmt: skip
 
 
 def begin(panel: TablePanel, chosen: gr.State, *values: Any) -> dict:
     """Start the run; why not, beside the button."""
+    form = read_table_form(*values)
+    if refusal(asked_of_judge(form)):  # stands there already
+        return {panel.message: ""}
     try:
-        job = start_table(read_table_form(*values), panel.runs)
+        job = start_table(form, panel.runs)
     except WorkbenchError as error:
         return {panel.message: error_note(error)}
     return {panel.message: note("Started. It goes on when you close this page."), chosen: job.folder.name}

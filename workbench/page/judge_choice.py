@@ -1,0 +1,62 @@
+"""Choosing a judge and how it judges: the fields that all forms share, and why what is chosen would be refused."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import gradio as gr
+
+from workbench.page.form import MODES, JudgeForm
+from workbench.page.known_judge import about_judges, common_mode
+from workbench.page.served_judge import offered_judges, served_judge
+from workbench.page.show import refusal_note
+
+QUIET = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+
+
+def judge_field(elem_id: str, several: bool = False) -> gr.Dropdown:
+    """The judge, or the judges where `several` may be chosen; it begins with the served one and tells what the chosen can
+    do."""
+    first = served_judge().spec
+    judge = gr.Dropdown(
+        offered_judges(),
+        value=[first] if several else first,
+        multiselect=several,
+        label="Judges" if several else "Judge",
+        allow_custom_value=True,
+        info=about_judges([first]),
+        elem_id=elem_id,
+    )
+    judge.change(_told, judge, judge, **QUIET)
+    return judge
+
+
+def _told(chosen: list[str] | str | None):
+    specs = [chosen or ""] if isinstance(chosen, str | None) else chosen
+    return gr.update(info=about_judges(specs))
+
+
+def mode_field(elem_id: str, among: Sequence[str] = tuple(MODES)) -> gr.Radio:
+    """The way of judging, one `among` those named; it begins with one that the served judge knows."""
+    start = common_mode([served_judge().spec], among=among)
+    choices = [(MODES[name].label, name) for name in among]
+    mode = gr.Radio(choices, value=start, label="How to judge", info=MODES[start].help, elem_id=elem_id)
+    mode.change(lambda chosen: gr.update(info=MODES[chosen].help), mode, mode, **QUIET)
+    return mode
+
+
+def wire_fit(
+    bounded: Sequence[gr.components.Component],
+    inputs: Sequence[gr.components.Component],
+    asked: Callable[..., Sequence[JudgeForm]],
+    fit: gr.HTML,
+    message: gr.HTML,
+    among: Sequence[str] = tuple(MODES),
+) -> None:
+    """Say in `fit`, whenever a `bounded` field changes, why the judges would refuse what the form asks, and clear the
+    `message` of an earlier try. `asked` makes a JudgeForm for each judge from the values of `inputs`; `among` are the ways
+    of judging that the form offers."""
+
+    def told(*values: Any) -> tuple[str, str]:
+        return refusal_note(*asked(*values), among=among), ""
+
+    gr.on([field.change for field in bounded], told, list(inputs), [fit, message], trigger_mode="always_last", **QUIET)
