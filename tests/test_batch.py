@@ -6,7 +6,7 @@ from workbench import batch
 from workbench.batch import Assignment, judge_run, loaded_judges, policy_for
 from workbench.errors import BackendError, InputError
 from workbench.prompts import load_prompt
-from workbench.schema import Item, Video, VideoPolicy
+from workbench.schema import Item, Judgment, Video, VideoPolicy
 from workbench.store import Run
 
 EIGHT = VideoPolicy(frames=8, max_pixels=9_000)
@@ -75,6 +75,21 @@ def test_progress_counts_what_was_there(tmp_path):
     judge(asked)
     assert [(progress.done, progress.total) for progress in seen] == [(n, 8) for n in range(5, 9)]
     assert seen[-1].eta_seconds == 0
+
+
+def test_progress_does_not_count_what_others_said(tmp_path):
+    (tmp_path / "judge.yaml").write_text("rules: [{reply: <score>3</score>}]")
+    assignment = Assignment((f"scripted:{tmp_path}/judge.yaml",), view="none")
+    prompt, (item,) = load_prompt("pointwise"), [Item(None, "q", ("r",))]
+    run = Run.create_or_resume(tmp_path / "run", config=assignment.config(prompt))
+    seen = []
+    with run.writing():
+        run.add_items([item])
+        run.append(Judgment(item.id, "human:anna", "label", "scored", score=4.0))
+        run.append(Judgment(item.id, "another", prompt.id, "scored", score=4.0))
+        judges = loaded_judges(assignment.judges, assignment.judge_options)
+        judge_run(run, [item], judges, prompt, assignment, on_progress=seen.append)
+    assert [(progress.done, progress.total) for progress in seen] == [(1, 1)]
 
 
 def test_a_judge_that_cannot_be_loaded_leaves_the_first_ones_verdicts(tmp_path):

@@ -10,7 +10,7 @@ from workbench.backends import check_spec, load_backend
 from workbench.backends.base import Backend
 from workbench.canary_watch import CanaryWatch, watching_canaries
 from workbench.errors import InputError
-from workbench.judge import Orders, judge_items, plan_judging, response_orders
+from workbench.judge import SCORE_ONLY, Orders, judge_items, plan_judging, response_orders
 from workbench.prompts import Prompt
 from workbench.schema import Item, Judgment, Record, Sampling, VideoPolicy, View
 from workbench.store import ANSWERED, Run
@@ -121,9 +121,12 @@ def judge_run(
     (run.folder / "summary.json").unlink(missing_ok=True)  # it means that all is there
     items = list(items)
     ids = {item.id for item in items}
-    answered = {j.key for j in run.judgments() if j.status in ANSWERED and j.item in ids}
+    there = {j.key: j for j in run.judgments() if j.status in ANSWERED and j.item in ids}
+    answered = there.keys()
     with watching_canaries(run, canaries) as watch:
-        counter = _Counter(run, _requests(items, assignment), len(answered), watch, on_progress)
+        counter = _Counter(
+            run, _requests(items, assignment), there_already(there.values(), prompt, assignment), watch, on_progress
+        )
         for backend in judges:
             check_judge(backend, prompt, assignment)
             settings = {**assignment.settings_for(backend), "done": answered | watch.answered, "on_stage": on_stage}
@@ -133,6 +136,12 @@ def judge_run(
                         run.append(judgment)
                         counter.count(judgment)
     return run.finish(**({"canaries": watch.lines} if watch.lines else {}))
+
+
+def there_already(judgments: Iterable[Judgment], prompt: Prompt, assignment: Assignment) -> int:
+    """How many are verdicts of these judges under this prompt; those of others, and labels that came with the items, are not."""
+    names = {judge + SCORE_ONLY * assignment.score_only for judge in assignment.judges}
+    return sum(one.status in ANSWERED and one.judge in names and one.prompt == prompt.id for one in judgments)
 
 
 def _requests(items: Iterable[Item], assignment: Assignment) -> int:

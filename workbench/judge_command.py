@@ -14,18 +14,18 @@ from tqdm import tqdm
 
 from workbench.backends import scores_only
 from workbench.backends.base import Backend
-from workbench.batch import Assignment, Progress, check_judge, judge_run, loaded_judges
+from workbench.batch import Assignment, Progress, check_judge, judge_run, loaded_judges, there_already
 from workbench.canaries import draw_canaries
 from workbench.canary_watch import KINDS, canaries_failed, canary_counts, canary_lines
 from workbench.errors import InputError
-from workbench.judge import SCORE_ONLY, check_scores_only, one_response_each
+from workbench.judge import check_scores_only, one_response_each
 from workbench.judge_options import assignment_of, check_source, prompt_options, prompt_record
 from workbench.prompts import Prompt, form_for, load_prompt
 from workbench.prompts.levels import level_note
 from workbench.schema import Item, Judgment, Video, View
 from workbench.score_only import agreements
 from workbench.show import run_json, suspicious_line, verdict_table
-from workbench.store import ANSWERED, Run, new_run_folder
+from workbench.store import Run, new_run_folder
 from workbench.table_items import gather_items
 from workbench.tables import Rejected, Table, open_table
 from workbench.terminal import one_line, plain
@@ -52,7 +52,7 @@ def judge(args: Namespace, command: str) -> int:
         _check_videos(first, source, assignment)
         run = Run.create_or_resume(_folder(args), config=assignment.config(prompt), command=command,
                                    prompts=[prompt_record(prompt)])  # fmt: skip
-        if there := _answered(run, prompt, assignment):
+        if there := there_already(run.judgments(), prompt, assignment):
             _say(f"resuming {run.folder}: {there} verdicts are there and are not asked again")
         notes: list[str] = []
         try:
@@ -66,12 +66,6 @@ def judge(args: Namespace, command: str) -> int:
             _say(f"stopped: what is judged is kept in {run.folder}; the same command with --out={run.folder} goes on")
             return 130
     return _report(run, items, args, notes)
-
-
-def _answered(run: Run, prompt: Prompt, assignment: Assignment) -> int:
-    """How many verdicts of these judges under this prompt are there already; labels that came with the items are none."""
-    names = {judge + SCORE_ONLY * assignment.score_only for judge in assignment.judges}
-    return sum(one.status in ANSWERED and one.judge in names and one.prompt == prompt.id for one in run.judgments())
 
 
 def _source(args: Namespace, prompt: Prompt) -> Table | list[Item]:
