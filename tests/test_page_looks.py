@@ -141,6 +141,13 @@ def test_a_pair_shows_its_outcome_and_both_verdicts(choices, words):
     assert words in card and "Shown as A, then B" in card and "Shown as B, then A" in card
 
 
+def test_letters_of_the_other_order_are_explained_beside_the_judges_own_words():
+    first, second = (shown_as(order, choice="A", reasoning="B is better.") for order in ((0, 1), (1, 0)))
+    card = pair_card([first, second], ["one", "two"])
+    assert card.count("In its words A is response B, B is response A.") == 1
+    assert card.index("Shown as B") < card.index("In its words A is response B")
+
+
 def test_rankings_that_differ_by_order_are_inconsistent():
     same = [shown_as(order, ranking=(2, 0, 1)) for order in ((0, 1, 2), (2, 1, 0))]
     other = [same[0], shown_as((2, 1, 0), ranking=(0, 1, 2))]

@@ -66,7 +66,7 @@ def pair_card(judgments: Sequence[Judgment], responses: Sequence[str]) -> str:
         f"<div><h4>Response {letter}</h4>{excerpt(text)}{suspicion_flag(first, f'response {letter}')}</div>"
         for letter, text in lettered
     )
-    body = f'<div class="vj-two">{shown}</div><div class="vj-two">{orders}</div>'
+    body = f'<div class="vj-two">{shown}</div><p class="vj-sub">Asked in both orders:</p><div class="vj-two">{orders}</div>'
     return _card(_badge(choice_colour(outcome or ""), mark), name, said, body)
 
 
@@ -97,7 +97,7 @@ def reasons(judgment: Judgment) -> str:
     """The judge's rubric and reasoning, where it wrote any."""
     parts = []
     if judgment.reasoning:
-        parts.append(f'<h4>Reasoning</h4><div class="vj-text">{escape(judgment.reasoning)}</div>')
+        parts.append(f'<h4>Reasoning</h4>{_letters(judgment)}<div class="vj-text">{escape(judgment.reasoning)}</div>')
     if judgment.rubric:
         text = f'<div class="vj-text">{escape(judgment.rubric)}</div>'
         parts.append(f"<details><summary>The rubric the judge wrote first</summary>{text}</details>")
@@ -126,6 +126,15 @@ def suspicion_flag(judgment: Judgment, name: str) -> str:
 def letter_of(position: int) -> str:
     """The name of a response by position: A, B, C ..."""
     return chr(ord("A") + position)
+
+
+def _letters(judgment: Judgment) -> str:
+    """What the letters in a judge's own words stand for, where it saw the responses in another order; "" elsewhere."""
+    order = list(judgment.settings.get("order", (0,)))
+    if order == sorted(order):
+        return ""
+    names = [f"{letter_of(place)} is response {letter_of(position)}" for place, position in enumerate(order)]
+    return f'<p class="vj-sub">In its words {", ".join(names)}.</p>'
 
 
 def shown_order(judgment: Judgment) -> str:
