@@ -164,8 +164,8 @@ def working(stage: str, seconds: float) -> str:
 
 
 def working_line(stage: str, seconds: float) -> str:
-    """The same beside the button, for narrow screens, where the verdict's place is out of sight."""
-    return f'<p class="vj-sub vj-narrow">{escape(stage[:1].upper() + stage[1:])} · {seconds:.0f} s</p>'
+    """The same beside the button: below a narrow screen's form or a long one, the verdict's place is out of sight."""
+    return f'<p class="vj-sub vj-waiting">{escape(stage[:1].upper() + stage[1:])} · {seconds:.0f} s</p>'
 
 
 def empty_state() -> str:
