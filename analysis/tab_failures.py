@@ -27,7 +27,7 @@ from workbench.video import sample_frames
 
 QUIET = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 NO_CASE = '<p class="vj-note" role="status">No case passes these filters. Widen one of them.</p>'
-NO_RUNS = '<p class="vj-sub">Choose runs above; their cases appear here, the worst first.</p>'
+NO_RUNS = '<p class="vj-sub">Choose runs above; their cases appear here; untick Blind for the worst first.</p>'
 BLIND_HELP = ("Nobody's verdict is shown before your own, and the order tells nothing. Filters by error tell something: "
               "for labels that measure judges, filter by disagreement alone.")  # fmt: skip
 
@@ -151,7 +151,7 @@ def wire_explorer(panel: Explorer, chosen: gr.Dropdown, gold: gr.Dropdown, runs:
         except WorkbenchError as error:
             return {**emptied(panel), panel.count: error_note(error)}
         hidden = blind and place.case.item not in mine
-        return opened(panel, place, texts, hidden, who, whose or "", len(mine), runs)
+        return opened(panel, place, texts, hidden, blind, who, whose or "", len(mine), runs)
 
     def fill(names, whose) -> dict:
         try:
@@ -164,7 +164,14 @@ def wire_explorer(panel: Explorer, chosen: gr.Dropdown, gold: gr.Dropdown, runs:
     for button, step in ((panel.before, -1), (panel.after, 1)):
         button.click(partial(show, step), asked, panel.shown, **QUIET)
     panel.unlabelled.click(partial(show, 1, skip_labelled=True), asked, panel.shown, **QUIET)
-    gr.on([field.input for field in [*panel.filters, panel.blind]], partial(show, 0), asked, panel.shown,
+
+    def changed(event: gr.EventData, names, whose, current, blind, who, *values) -> dict:
+        """Who lifts the blind begins with the worst case; who has labelled the open one stays with it."""
+        lifted = event.target is panel.blind and not blind
+        stays = not lifted or current in labelled_by(runs / own_name(LABELS), who or "")
+        return show(0, names, whose, current if stays else None, blind, who, *values)
+
+    gr.on([field.input for field in [*panel.filters, panel.blind]], changed, asked, panel.shown,
           trigger_mode="always_last", **QUIET)  # fmt: skip
     without_note = [part for part in panel.shown if part is not panel.note]
 
@@ -239,17 +246,26 @@ def emptied(panel: Explorer) -> dict:
 
 
 def opened(
-    panel: Explorer, place: Place, texts: CaseTexts, hidden: bool, who: str, gold: str, labelled: int, runs: Path
+    panel: Explorer,
+    place: Place,
+    texts: CaseTexts,
+    hidden: bool,
+    blind: bool,
+    who: str,
+    gold: str,
+    labelled: int,
+    runs: Path,
 ) -> dict:
     """One case: hidden behind the reader's own label, or with everything said of it."""
     item, pair, many = texts.item, len(texts.item.responses) == 2, len(texts.item.responses) > 2
     playable, told = video_of(item, runs)
     mine = f" · {labelled} labelled by you" if labelled else ""
+    queued = "in an order that tells nothing" if blind else "the worst first"
     order = shown_order(item, who) if hidden else tuple(range(len(item.responses)))
     names = PLACES if hidden else ("A", "B")
     choices = [(name, letter_of(place)) for name, place in zip(names, order, strict=False)]
     return {
-        panel.count: f'<p class="vj-sub">Case {place.place + 1} of {place.count}{mine}</p>',
+        panel.count: f'<p class="vj-sub">Case {place.place + 1} of {place.count}, {queued}{mine}</p>',
         panel.player: gr.update(value=playable, visible=playable is not None, playback_position=0),
         panel.clip_note: told,
         panel.frames: strip_of(texts, hidden) if playable else "",

@@ -81,7 +81,11 @@ def test_a_blind_label_is_kept_in_place_and_told(tab):
 
 def test_filters_lead_to_a_case_with_all_that_is_said_of_it(tab):
     page = tab.page
-    page.locator("#vj-case-blind input").uncheck()
+    page.wait_for_selector("#vj-case-count >> text=in an order that tells nothing")
+    page.click("#vj-case-next")
+    page.wait_for_selector("#vj-case-count >> text=Case 2 of")
+    page.locator("#vj-case-blind input").uncheck()  # whoever looks openly begins with the worst
+    page.wait_for_selector("#vj-case-count >> text=/Case 1 of \\d+, the worst first/")
     choose(page, "#vj-case-judge", "far [point")
     choose(page, "#vj-case-direction", "over")  # before the page has answered the other two
     page.wait_for_selector("#vj-case-count >> text=Case 1 of 2")

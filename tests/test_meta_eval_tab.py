@@ -195,8 +195,11 @@ def test_opening_hides_the_gold_and_offers_the_right_form(runs):
     cases = load_cases((folder / "run",), "human")
     place = neighbour(queue(cases, Filters(), True, "anna"), None, 1)
     texts = read_case([folder / "run"], place.case.item)
-    shown = opened(panel, place, texts, True, "anna", "human", 3, folder)
-    assert "labelled by you" in shown[panel.count] and shown[panel.current] == place.case.item
+    shown = opened(panel, place, texts, True, True, "anna", "human", 3, folder)
+    assert (
+        "in an order that tells nothing · 3 labelled by you" in shown[panel.count]
+        and shown[panel.current] == place.case.item
+    )
     assert (
         shown[panel.score]["visible"] != shown[panel.choice]["visible"] and "What people say" not in shown[panel.card]
     )
@@ -204,7 +207,15 @@ def test_opening_hides_the_gold_and_offers_the_right_form(runs):
     orders = set()
     for name in map(str, range(12)):
         hidden = opened(
-            panel, neighbour([pair], None, 1), read_case([folder / "run"], pair.item), True, name, "human", 0, folder
+            panel,
+            neighbour([pair], None, 1),
+            read_case([folder / "run"], pair.item),
+            True,
+            True,
+            name,
+            "human",
+            0,
+            folder,
         )
         orders.add(
             tuple(value for _, value in (one for one in hidden[panel.choice]["choices"] if isinstance(one, tuple)))
