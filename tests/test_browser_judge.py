@@ -178,7 +178,7 @@ def test_stop_stops_and_keeps_what_is_done(reader):
     reader.ready("one", "two", "three", instruction="slowly")
     reader.page.click("#vj-judge")
     reader.page.wait_for_selector(".vj-work >> text=Judging")
-    reader.page.wait_for_selector("#vj-message .vj-waiting >> text=Judging")  # where who has filled in a long form looks
+    reader.page.wait_for_selector("#vj-message .vj-waiting >> text=Judging")  # in sight below a long form
     reader.expect_new_verdict()
     reader.page.click("#vj-stop")
     reader.wait_for_verdict()
