@@ -50,7 +50,7 @@ from workbench import jobs
 from workbench.errors import WorkbenchError
 from workbench.jobs import Job
 from workbench.page.form_panel import FormPanel, read_form
-from workbench.page.judge_choice import wire_fit
+from workbench.page.judge_choice import wire_choice, wire_fit
 from workbench.page.known_judge import refusals
 from workbench.page.show import error_note, note
 from workbench.run_folders import chosen_folder, run_label
@@ -90,6 +90,7 @@ def _wire_start(form: StartForm, watch: Watch, judge_form: FormPanel, runs: Path
     changes = [field.change for field in form.inputs]
     gr.on(changes, lambda *values: command_box(read_sweep_form(*values), runs), form.inputs, form.command,
           trigger_mode="always_last", **QUIET)  # fmt: skip
+    wire_choice(form.judges, form.mode)
     wire_fit([form.judges, form.mode], form.inputs, lambda *values: asked_of_judges(read_sweep_form(*values)), form.fit,
              form.message, MODES)  # fmt: skip
     form.source.change(lambda source: gr.update(visible=source == "path"), form.source, form.path, **QUIET)

@@ -160,6 +160,7 @@ def test_an_unknown_judge_names_the_known_ones(reader):
 def test_what_a_judge_was_not_made_for_is_refused_in_place(reader):
     reader.ready("first", "second", "third", mode="Rank")
     reader.choose_judge("embedded")
+    reader.page.wait_for_selector("#vj-judge-spec >> text=The small judge that ships")  # its own frames come with it
     reader.page.wait_for_selector("#vj-fit .vj-note >> text=was not made for ranking")
     reader.keep("refused")
     reader.page.get_by_label("Score", exact=True).check()

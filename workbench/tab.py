@@ -86,11 +86,11 @@ def wire_responses(form: FormPanel) -> None:
     for number, remove in enumerate(form.removes):
         take_out = partial(forms.without_response, form, number)
         remove.click(take_out, [form.count, *form.responses], [*rows, *form.responses], **QUIET)
-    form.mode.change(partial(forms.with_mode, form), [form.mode, form.count], rows, **QUIET)
+    form.mode.change(partial(forms.with_mode, form), [form.mode, form.count], [form.mode, *rows], **QUIET)
 
 
 def _wire_form(form: FormPanel, fit: gr.HTML, message: gr.HTML) -> None:
-    form.judge.change(partial(forms.with_judge, form), form.judge, form.frames, **QUIET)
+    form.judge.change(partial(forms.with_judge, form), form.judge, [form.judge, form.frames], **QUIET)
     bounded = [form.mode, form.judge, form.frames, form.low, form.high, form.text_only, form.score_only]
     wire_fit(bounded, form.inputs, lambda *values: [read_form(*values)], fit, message)
 

@@ -8,7 +8,7 @@ import gradio as gr
 from workbench.page.examples import Example, shipped_path
 from workbench.page.fast_mode import fast_mode_help
 from workbench.page.form import MODES, MOST_FRAMES, MOST_RESPONSES, JudgeForm, missing_reference
-from workbench.page.judge_choice import judge_field, mode_field
+from workbench.page.judge_choice import judge_field, mode_field, told_judge, told_mode
 from workbench.page.known_judge import fitting_mode, frames_help, known_judge
 from workbench.page.served_judge import served_judge
 from workbench.page.verdict_card import letter_of
@@ -179,9 +179,9 @@ def _fast_mode(prefix: str, judge: gr.Dropdown, first: str) -> gr.Checkbox:
 
 
 def with_judge(panel: FormPanel, spec: str | None) -> dict:
-    """Start from the chosen judge's own number of frames."""
-    spec = spec or ""
-    return {panel.frames: gr.update(value=known_judge(spec).frames, info=frames_help(spec))}
+    """Tell what the chosen judge can do, and start from its own number of frames."""
+    frames = gr.update(value=known_judge(spec or "").frames, info=frames_help(spec or ""))
+    return {panel.judge: told_judge(spec), panel.frames: frames}
 
 
 def with_reference_in_sight(panel: FormPanel, form: JudgeForm, judges: Sequence[str]) -> dict:
@@ -208,8 +208,8 @@ def without_response(panel: FormPanel, number: int, count: int, *responses: str)
 
 
 def with_mode(panel: FormPanel, mode: str, count: int) -> dict:
-    """Show as many response rows as the chosen mode needs."""
-    return with_response_rows(panel, max(count, MODES[mode].least))
+    """Explain the chosen mode and show as many response rows as it needs."""
+    return {panel.mode: told_mode(mode)} | with_response_rows(panel, max(count, MODES[mode].least))
 
 
 def with_example(panel: FormPanel, example: Example, judge: str | None = None) -> dict:

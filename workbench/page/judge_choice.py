@@ -14,10 +14,9 @@ QUIET = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 
 
 def judge_field(elem_id: str, several: bool = False) -> gr.Dropdown:
-    """The judge, or the judges where `several` may be chosen; it begins with the served one and tells what the chosen can
-    do."""
+    """The judge, or the judges where `several` may be chosen; it begins with the served one, and what that can do."""
     first = served_judge().spec
-    judge = gr.Dropdown(
+    return gr.Dropdown(
         offered_judges(),
         value=[first] if several else first,
         multiselect=several,
@@ -26,22 +25,29 @@ def judge_field(elem_id: str, several: bool = False) -> gr.Dropdown:
         info=about_judges([first]),
         elem_id=elem_id,
     )
-    judge.change(_told, judge, judge, **QUIET)
-    return judge
-
-
-def _told(chosen: list[str] | str | None):
-    specs = [chosen or ""] if isinstance(chosen, str | None) else chosen
-    return gr.update(info=about_judges(specs))
 
 
 def mode_field(elem_id: str, among: Sequence[str] = tuple(MODES)) -> gr.Radio:
     """The way of judging, one `among` those named; it begins with one that the served judge knows."""
     start = common_mode([served_judge().spec], among=among)
     choices = [(MODES[name].label, name) for name in among]
-    mode = gr.Radio(choices, value=start, label="How to judge", info=MODES[start].help, elem_id=elem_id)
-    mode.change(lambda chosen: gr.update(info=MODES[chosen].help), mode, mode, **QUIET)
-    return mode
+    return gr.Radio(choices, value=start, label="How to judge", info=MODES[start].help, elem_id=elem_id)
+
+
+def told_judge(chosen: list[str] | str | None):
+    """The judge's field, which tells what the chosen one can do, or what all of several can."""
+    return gr.update(info=about_judges(chosen if isinstance(chosen, list) else [chosen or ""]))
+
+
+def told_mode(chosen: str):
+    """The field of the way of judging, which tells what the chosen one is."""
+    return gr.update(info=MODES[chosen].help)
+
+
+def wire_choice(judge: gr.Dropdown, mode: gr.Radio) -> None:
+    """Both fields tell about what is chosen."""
+    judge.change(told_judge, judge, judge, **QUIET)
+    mode.change(told_mode, mode, mode, **QUIET)
 
 
 def wire_fit(

@@ -10,7 +10,7 @@ import gradio as gr
 
 from workbench.canaries import MOST
 from workbench.errors import WorkbenchError
-from workbench.page.judge_choice import judge_field, mode_field, wire_fit
+from workbench.page.judge_choice import judge_field, mode_field, wire_choice, wire_fit
 from workbench.page.known_judge import refusal
 from workbench.page.show import error_note, note
 from workbench.page.verbatim import COPY_SCRIPT, verbatim_command
@@ -93,6 +93,7 @@ def wire_table(panel: TablePanel, chosen: gr.State, look_again: Callable[[Any], 
 
     gr.on([field.change for field in panel.inputs], command, panel.inputs, panel.command, trigger_mode="always_last",
           **QUIET)  # fmt: skip
+    wire_choice(panel.judge, panel.mode)
     wire_fit([panel.judge, panel.mode, panel.text_only], panel.inputs,
              lambda *values: [asked_of_judge(read_table_form(*values))], panel.fit, panel.message)  # fmt: skip
     look_again(panel.start.click(partial(begin, panel, chosen), panel.inputs, [panel.message, chosen],
