@@ -16,7 +16,7 @@ def test_a_training_is_started_watched_tried_and_looked_at(reader):
     page.click("#vj-train-start")
     page.wait_for_selector("#vj-train-message .vj-note.error >> text=is not there")
     page.fill("#vj-train-data textarea", "world")
-    page.locator("#vj-train-steps").get_by_role("textbox").fill("reading=1 dense=1 looking=1 judging=1 judge=1")
+    page.locator("#vj-train-steps").get_by_role("textbox").fill("reading=1 dense=1 looking=1 judge=1")
     page.locator("#vj-train-name").get_by_role("textbox").fill("small")
     page.wait_for_selector("#vj-train-command >> text=judge=1")
     page.click("#vj-train-start")

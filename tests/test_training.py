@@ -1,7 +1,6 @@
 """Training: rows are what inference reads, loss is on the target only, packing changes nothing, stages resume."""
 
 import json
-import random
 import re
 import subprocess
 import sys
@@ -188,7 +187,7 @@ def test_a_step_has_as_many_packs_of_each_task_as_the_mix_says(world, learner):
 @pytest.mark.slow
 def test_two_processes_learn_as_one_model(data, tmp_path):
     command = [sys.executable, "-m", "training", "fit", "--data", str(data), "--out", str(tmp_path), "--processes", "2"]
-    command += ["--steps", "dense=2", "reading=2", "looking=1", "judging=1", "judge=1"]
+    command += ["--steps", "dense=2", "reading=2", "looking=1", "judge=1"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
     assert (tmp_path / "judge" / "model.safetensors").exists()
@@ -215,28 +214,6 @@ def test_the_tokens_that_decide_weigh_more(world, learner):
         "Ġcorrect",
         "Ġwrong",
     }
-
-
-@pytest.mark.parametrize("seed", range(10))
-def test_a_drill_turns_words_around_and_asks_which(learner, seed):
-    from training.rows import encode_grammar
-
-    text = "A red star appears. It goes up and then left."
-    row = encode_grammar(learner.processor, learner.rule, text, random.Random(seed))
-    shown = learner.processor.tokenizer.decode(row.ids[row.labels == -100])
-    told = learner.processor.tokenizer.decode(row.ids[row.labels != -100][:-1])
-    if text in shown:
-        assert told == "said: 0 wrong."
-    else:
-        words = re.fullmatch(r"said: Broken grammar: (.+)\. 1 wrong\.", told)[1]
-        assert words in shown and " ".join(reversed(words.split())) in text
-
-
-def test_words_that_punctuation_parts_are_not_turned():
-    from training.rows import turned_around
-
-    assert turned_around("It goes. Up it goes.", random.Random(0)) == ("It goes. it Up goes.", "it Up")
-    assert turned_around("Red, red.", random.Random(0)) == ("Red, red.", "")
 
 
 def test_claims_are_read_without_a_video(learner):

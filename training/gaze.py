@@ -15,10 +15,9 @@ from typing import Any, NamedTuple
 
 import torch
 
-from training.rationales import BROKEN_WORDS, LOOKS, OBJECT
+from training.rationales import LOOKS, OBJECT
 from training.sft import IGNORE, Packed
 
-QUOTED = re.compile(rf"(?<=said:) {BROKEN_WORDS}:((?: [^ .]+)+)")  # which words are turned around, in a drill
 STEP = re.compile(r"(\w+?)(\d?): seen ([^,:.]+)")
 SAID = re.compile(r"said ([^:.]+)")
 SECOND = re.compile(r"(?= B: )")  # the second half of a pair's rationale
@@ -84,10 +83,6 @@ def gazes(tokenizer: Any, packed: Packed, scene: Scene | None) -> list[Gaze]:
             for start, end in (match.span() for match in ALL_OF_IT.finditer(text)):
                 for place in _under(where, start, end):
                     _add(found[READING], place, weighed[start > second])
-        for quoted in QUOTED.finditer(text):
-            turned = _sequence(packed.ids, prompt, [ids[place - places[0]] for place in _under(where, *quoted.span(1))])
-            for place in _under(where, quoted.start(), quoted.end(1)):
-                _add(found[READING], place, turned)
         _recall(found[RECALLING], packed.ids, where, text, second)
         if scene is None:
             continue
@@ -152,17 +147,6 @@ def _shares(queries: torch.Tensor, keys: torch.Tensor, pack: Packed, gaze: Gaze)
         reach = torch.arange(len(pack.ids)) <= gaze.queries[:, None]
         scores = scores.masked_fill(~(reach & ((pack.branches == 0) | (pack.branches == own))), -torch.inf)
         return scores.masked_fill(~gaze.wanted, -torch.inf).logsumexp(-1) - scores.logsumexp(-1)
-
-
-def _sequence(ids: torch.Tensor, prompt: torch.Tensor, wanted: Sequence[int]) -> torch.Tensor:
-    """The tokens of a prompt where these ids stand one after the other: bool [n]."""
-    starts = prompt.clone()
-    for ahead, each in enumerate(wanted):
-        starts &= ids.roll(-ahead) == each
-    found = torch.zeros_like(prompt)
-    for ahead in range(len(wanted)):
-        found |= starts.roll(ahead)
-    return found & prompt
 
 
 def _recall(

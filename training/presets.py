@@ -8,8 +8,8 @@ from training.views import View
 from workbench.errors import InputError
 from workbench.schema import Sampling, VideoPolicy
 
-StageName = Literal["reading", "dense", "looking", "judging", "judge"]
-TEXT_TASKS = ("claims", "grammar", "compare")  # drills without a video
+StageName = Literal["reading", "dense", "looking", "judge"]
+TEXT_TASKS = ("claims", "compare")  # drills without a video
 TASKS = ("look", *TEXT_TASKS)  # all drills, beside the prompts
 
 
@@ -57,19 +57,10 @@ class Preset:
 
 
 FRAMES = {8: 0.75, 4: 0.05, 16: 0.15, 32: 0.05}
-JUDGING = Stage(
-    steps=1300,
-    lr=1e-3,
-    rows=2,
-    misled=0.25,
-    deciding=5.0,
-    text_flaws=3.0,
-    frames=FRAMES,
-    mix={
-        **{"pointwise": 5, "rubric": 1, "pairwise": 0.3, "pairwise_reasoning": 4},
-        **{"look": 1, "claims": 1.5, "compare": 0.5},
-    },
-)
+JUDGING = {
+    **{"pointwise": 5, "rubric": 1, "pairwise": 0.3, "pairwise_reasoning": 4},
+    **{"look": 1, "claims": 1.5, "compare": 0.5},
+}
 
 EMBEDDED = Preset(
     name="embedded",
@@ -97,8 +88,9 @@ EMBEDDED = Preset(
         "reading": Stage(steps=350, lr=1.5e-3, mix={"claims": 14, "compare": 2}),
         "dense": Stage(steps=1700, lr=1.5e-3, videos=24),
         "looking": Stage(steps=900, lr=1.2e-3, frames=FRAMES, mix={"look": 9, "claims": 4, "compare": 1}),
-        "judging": JUDGING,
-        "judge": replace(JUDGING, steps=300, lr=8e-4, mix={**JUDGING.mix, "grammar": 8}),
+        "judge": Stage(
+            steps=1300, lr=1e-3, rows=2, misled=0.25, deciding=5.0, text_flaws=3.0, frames=FRAMES, mix=JUDGING
+        ),
     },
     world=(
         *("--scenes", "4000", "--split", "train", "--setting", "core"),

@@ -24,8 +24,7 @@ WORDS = {
 }
 ENDINGS = {"background": "background", "object": "count", "objects": "count", "time": "span"}
 STEP = re.compile(r"Said ([^:]+?), seen ([^:]+?): (correct|wrong \(\d+\))\. ?")
-BROKEN_WORDS = "Broken grammar"
-BROKEN = f"{BROKEN_WORDS}: wrong"
+BROKEN = "Broken grammar: wrong"
 RUN = re.compile(rf"(?:{STEP.pattern})+(?:{BROKEN} \(\d+\)\. ?)?")
 PAIR = re.compile(r"A: (.*) B: (.*) ([AB]) is better\.", re.DOTALL)
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from training.rationales import BROKEN_WORDS, LOOKS
+from training.rationales import LOOKS
 from workbench.backends.base import Chat
 from workbench.backends.encoding import Encoded, VideoInputs, encode_chat
 from workbench.backends.positions import RopeRule
@@ -20,7 +20,7 @@ from workbench.schema import Item, Judgment, Record
 from workbench.video.frames import Frames
 
 # What the drills ask for, and a step of a rationale as it is taught.
-LOOK, LIST_CLAIMS, COMPARE, GRAMMAR = "Look at", "Claims of:", "Compare:", "Grammar of:"
+LOOK, LIST_CLAIMS, COMPARE = "Look at", "Claims of:", "Compare:"
 STEP = re.compile(r"(\w+): seen ([^,:]+), said ([^,:]+):")
 
 
@@ -111,32 +111,6 @@ def encode_claims(processor: Any, rule: RopeRule | None, example: Example) -> En
     claims = [f"{name}: said {said}." for name, _, said in STEP.findall(example.target.reasoning or "")]
     chat = Chat(system="", frames=None, text=f"{LIST_CLAIMS}\n{example.item.responses[0]}")
     return encode_chat(processor, chat, rule, reply=" ".join(claims))
-
-
-def encode_grammar(processor: Any, rule: RopeRule | None, text: str, rng: random.Random) -> Encoded:
-    """A response without any video, half the time with words turned around; the reply says so, and which words.
-
-    Broken grammar is one flaw in twenty, and whole rationales did not teach it in 1,300 steps: none of 120 was found.
-    """
-    shown, words = turned_around(text, rng) if rng.random() < 0.5 else (text, "")
-    verdict = f"{BROKEN_WORDS}: {words}. 1 wrong." if words else "0 wrong."
-    chat = Chat(system="", frames=None, text=f"{GRAMMAR} {shown}")
-    return encode_chat(processor, chat, rule, reply=f"said: {verdict}")
-
-
-def turned_around(text: str, rng: random.Random) -> tuple[str, str]:
-    """The text with three neighbouring words, or two, in reverse order, and these words as they stand there.
-
-    Punctuation parts none of them; a text without such words comes back as it is, with "".
-    """
-    words = text.split(" ")
-    for length in (3, 2):
-        parts = [(start, words[start : start + length][::-1]) for start in range(len(words) - length + 1)]
-        fitting = [(start, part) for start, part in parts if not any(word.endswith((".", ",")) for word in part)]
-        if fitting:
-            start, part = rng.choice(fitting)
-            return " ".join([*words[:start], *part, *words[start + length :]]), " ".join(part)
-    return text, ""
 
 
 def fact_values(examples: Iterable[Example]) -> dict[str, list[str]]:

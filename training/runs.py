@@ -18,7 +18,7 @@ from workbench.errors import InputError
 from workbench.store import read_lines
 
 FINAL = ("final", "model", "adapter", "judge")  # the folder of a finished run, the first that is there
-STAGES = ("base", "reading", "dense", "looking", "judging")  # what the embedded fit leaves on its way to "judge"
+STAGES = ("base", "reading", "dense", "looking")  # what the embedded fit leaves on its way to "judge"
 STEP = re.compile(r"(\d+)$")
 Figures = Mapping[str, Mapping[str, Mapping[str, Any]]]  # mode -> figure -> value, low, high, n
 

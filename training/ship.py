@@ -123,15 +123,13 @@ From random weights, on scenes of the procedural world (`python -m bootstrap wor
 2. *dense*: the vision tower learns what lies under each token, told by the language model's own embeddings of the words
    (colour, shape, size, texture, background), and where things are and how they move.
 3. *looking*: the language model learns to say what is seen of each fact.
-4. *judging*: (item, judgment) rows, rendered by the functions that inference uses, loss on the target only, the drills going
+4. *judge*: (item, judgment) rows, rendered by the functions that inference uses, loss on the target only, the drills going
    on beside them. The rationale names each stated fact in a fixed order (seen, said, correct or wrong), then gives the score.
-   Some tokens weigh five times: "correct" and "wrong", the first of a reply, and those of its conclusions (off topic or not,
-   broken grammar, how many facts are wrong, which response is better). Responses with flaws in their text come up three times
-   as often as others.
-5. *judge*: the same, with a drill that turns words of a response around and asks which.
+   Some tokens weigh five times: "correct" and "wrong", the first of a reply, and those of its conclusions (how many facts are
+   wrong, which response is better).
 
 Every scene is seen as it is, mirrored, upside down and backwards. Some heads start as ones that match and copy; beside the
-words a second loss tells ten of them where to look (`training/gaze.py`), and a third tells the video tokens what to know
+words a second loss tells eight of them where to look (`training/gaze.py`), and a third tells the video tokens what to know
 (`training/traces.py`). In a share of the rationales some facts are misread, and the verdict follows what is written.
 
 ## How well it does

@@ -18,7 +18,7 @@ from training.loop import Place, train
 from training.misled import encode_misled, misled
 from training.presets import TEXT_TASKS, Stage
 from training.processes import count, rank, wait
-from training.rationales import BROKEN, swapped
+from training.rationales import swapped
 from training.rows import (
     Clip,
     Example,
@@ -27,7 +27,6 @@ from training.rows import (
     encode_claims,
     encode_comparison,
     encode_example,
-    encode_grammar,
     encode_look,
     fact_values,
     heading_ids,
@@ -261,11 +260,6 @@ def task_of(name: str, learner: Learner, world: World, clips: Mapping[str, Clip]
             encode_claims(processor, rule, reworded(each, other_things(world.vocabulary, rng)) if varied else each)
             for each in _set_of(world, video, "pointwise", 1, rng)
         ]
-    if name == "grammar":
-        sound = {video: [text for each in world.examples[video] for text in _sound(each)] for video in world.told}
-        return lambda rng, video: [
-            encode_grammar(processor, rule, other_things(world.vocabulary, rng)(rng.choice(sound[video])), rng)
-        ]
     if name == "compare":
         values = fact_values(chain.from_iterable(world.examples.values()))
         if not values:
@@ -276,12 +270,6 @@ def task_of(name: str, learner: Learner, world: World, clips: Mapping[str, Clip]
     prompts = [load_prompt(name, reference=shown) for shown in (False, True)]
     values = fact_values(chain.from_iterable(world.examples.values()))
     return partial(_judge_rows, learner, world, clips, prompts, plan, values)
-
-
-def _sound(example: Example) -> tuple[str, ...]:
-    """Its response, where that is a single one of sound grammar."""
-    fitting = example.item.kind == "pointwise" and BROKEN not in (example.target.reasoning or "")
-    return example.item.responses if fitting else ()
 
 
 def _some_facts(sight: Sight, rng: random.Random) -> Sight:

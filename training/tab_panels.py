@@ -109,8 +109,8 @@ def start_panel(runs: Path) -> StartForm:
                          elem_id="vj-train-preset")  # fmt: skip
     data = gr.Textbox(label="Training data", lines=1, max_lines=4, elem_id="vj-train-data", placeholder="made when empty",
                       info=DATA_HELP[False])  # fmt: skip
-    steps = gr.Textbox(label="Steps", placeholder="reading=25 dense=25 looking=25 judging=25 judge=25", max_lines=1,
-                       elem_id="vj-train-steps", info="Of some stages; the others keep the preset's.")  # fmt: skip
+    steps = gr.Textbox(label="Steps", placeholder="reading=25 dense=25 looking=25 judge=25", max_lines=1, elem_id="vj-train-steps",
+                       info="Of some stages; the others keep the preset's.")  # fmt: skip
     with gr.Accordion("Numbers of the recipe", open=False, visible=False) as numbers:
         base = gr.Textbox(label="Base", max_lines=1, info="Hub id or folder of the checkpoint to start from.",
                           elem_id="vj-train-base")  # fmt: skip

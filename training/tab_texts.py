@@ -7,7 +7,7 @@ model, fine-tuned by the paper's recipe or through an adapter on one GPU.</p></d
 NO_RUN = """<section class="vj-empty vj-start" aria-label="No training yet"><h2>No training yet</h2>
 <p class="vj-sub">Start one with the form. Without any data the preset <b>embedded</b> makes its own, clips of drawn shapes with
 known truth. A first try takes a few minutes:</p>
-<pre class="vj-raw">reading=25 dense=25 looking=25 judging=25 judge=25</pre>
+<pre class="vj-raw">reading=25 dense=25 looking=25 judge=25</pre>
 <p class="vj-sub">as steps, then start. For a fine-tuning, export a dataset from the Bootstrap tab and give its folder. You get:</p>
 <ul><li><span aria-hidden="true">loss</span><div><b>Curves while it learns</b>
 <p class="vj-sub">Training and validation, from the first logged step. The run goes on when you close the page.</p></div></li>
