@@ -125,11 +125,14 @@ From random weights, on scenes of the procedural world (`python -m bootstrap wor
 3. *looking*: the language model learns to say what is seen of each fact.
 4. *judge*: (item, judgment) rows, rendered by the functions that inference uses, loss on the target only, the drills going
    on beside them. The rationale names each stated fact in a fixed order (seen, said, correct or wrong), then gives the score.
-   Some tokens weigh five times: "correct" and "wrong", the first of a reply, and those of its conclusions (how many facts are
-   wrong, which response is better).
+   Some tokens weigh five times: "correct" and "wrong", the first of a reply, and those of its conclusions (off topic or not,
+   broken grammar, how many facts are wrong, which response is better). Responses with flaws in their text come up three times
+   as often as others.
+
+The times are of two processor cores that other programs shared.
 
 Every scene is seen as it is, mirrored, upside down and backwards. Some heads start as ones that match and copy; beside the
-words a second loss tells eight of them where to look (`training/gaze.py`), and a third tells the video tokens what to know
+words a second loss tells ten of them where to look (`training/gaze.py`), and a third tells the video tokens what to know
 (`training/traces.py`). In a share of the rationales some facts are misread, and the verdict follows what is written.
 
 ## How well it does
@@ -155,5 +158,6 @@ judge that really looks does far worse there.
 - Natural videos: not at all. Long clips, moving cameras, unseen shapes and colours: not trained.
 - Rankings, other scales, several criteria, rubrics or guides of your own: not trained.
 - Pairs without reasoning: it has no room to compare, and goes by the place of the response. Ask for reasons.
+- Broken grammar it does not notice: of 66 responses with three words turned around, on validation scenes, it named none.
 - Text inside a response can still mislead it; it was trained on no attack.
 """
