@@ -55,8 +55,8 @@ def build(runs: Path, tab: gr.Tab) -> None:
 def _choice(runs: Path):
     chosen = gr.Dropdown([], label="Runs", multiselect=True, elem_id="vj-meta-runs",
                          info=f"Of {without_folders(runs)}. Together they hold the judges and the gold labels.")  # fmt: skip
-    gold = gr.Dropdown(WHOLE_GOLD, value="human", label="Gold", elem_id="vj-meta-gold",
-                       info="Whose verdicts count as right.")  # fmt: skip
+    gold = gr.Dropdown(WHOLE_GOLD, value="human", label="Gold", elem_id="vj-meta-gold", allow_custom_value=True,
+                       info="Whose verdicts count as right.")  # fmt: skip  # any value: the choices may change meanwhile
     by = gr.Textbox(label="Break preferences down by", placeholder="a tag of the items, e.g. dimension", max_lines=1)
     with gr.Column(elem_classes="vj-actions"):
         message = gr.HTML(elem_id="vj-meta-message")

@@ -24,8 +24,8 @@ from workbench import jobs
 from workbench.backends import check_spec
 from workbench.errors import InputError, WorkbenchError
 from workbench.owners import own_name
+from workbench.page.judge_choice import judge_field, told_judge
 from workbench.page.run_status import status_card
-from workbench.page.served_judge import offered_judges
 from workbench.page.show import error_note, note
 from workbench.page.verbatim import COPY_SCRIPT, verbatim, verbatim_command
 from workbench.run_folders import chosen_folder
@@ -74,8 +74,8 @@ def audit_panel() -> AuditPanel:
             source = gr.Dropdown(
                 [], label="Items of", info="A run; its items, spread over the videos.", elem_id="vj-audit-source"
             )
-            judges = gr.Dropdown(offered_judges(), value=["embedded"], label="Judges",
-                                 multiselect=True, allow_custom_value=True, elem_id="vj-audit-judges")  # fmt: skip
+            judges = judge_field("vj-audit-judges", several=True)
+            judges.change(told_judge, judges, judges, **QUIET)
             items = gr.Number(AuditOptions().items, label="Items", precision=0, minimum=1, info="And as many pairs.")
             probes = gr.CheckboxGroup(list(PROBES), value=list(PROBES), label="Probes", elem_id="vj-audit-probes")
             with gr.Column(elem_classes="vj-actions"):

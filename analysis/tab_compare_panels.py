@@ -97,7 +97,8 @@ def runs_panel(runs: Path) -> OverRuns:
     with gr.Row(elem_classes="vj-filters"):
         chosen = gr.Dropdown([], label="Runs", multiselect=True, min_width=280, scale=3, elem_id="vj-cmp-runs",
                              info=f"Of the folder {without_folders(runs)}.")  # fmt: skip
-        gold = gr.Dropdown(["human"], value="human", label="Gold", min_width=150, elem_id="vj-cmp-gold")
+        gold = gr.Dropdown(["human"], value="human", label="Gold", min_width=150, elem_id="vj-cmp-gold",
+                           allow_custom_value=True)  # fmt: skip  # the choices may change before a choice arrives
         baseline = gr.Dropdown(
             [("none: all pairs", "")], value="", label="Against", min_width=150, elem_id="vj-cmp-baseline"
         )

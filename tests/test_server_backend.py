@@ -214,7 +214,8 @@ def test_stop_is_heard_while_a_server_thinks(chat_server):
     seconds = time.monotonic() - started
     release.set()
     assert seconds < 20, "it would have been a minute"
-    assert replies[0].text == "done" and [str(reply) for reply in replies[1:]] == [STOPPED] * 5
+    stopped = [str(reply) for reply in replies if isinstance(reply, BackendError)]
+    assert stopped == [STOPPED] * len(stopped) and len(stopped) >= 5, "which request comes first is not told"
     assert len(server.asked) <= 4, "none is sent after that"
     with stoppable(backend, lambda: True):
         assert str(backend.generate([rate("a")], Sampling())[0]) == STOPPED
