@@ -137,10 +137,11 @@ class Reader:
         self.choose_judge()
 
     def keep(self, name: str) -> None:
-        """Leave a screenshot of the whole page."""
+        """Leave a screenshot of the whole page; what sticks to the window's edge stands where it ends."""
         ARTEFACTS.mkdir(exist_ok=True)
         self.page.wait_for_timeout(400)  # figures draw themselves after their data came
-        self.page.screenshot(path=ARTEFACTS / f"{name}.png", full_page=True)
+        unstuck = ".vj-actions { position: static !important }"
+        self.page.screenshot(path=ARTEFACTS / f"{name}.png", full_page=True, style=unstuck)
 
     def text(self, selector: str) -> str:
         return self.page.inner_text(selector)
