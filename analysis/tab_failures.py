@@ -153,14 +153,6 @@ def wire_explorer(panel: Explorer, chosen: gr.Dropdown, gold: gr.Dropdown, runs:
         hidden = blind and place.case.item not in mine
         return opened(panel, place, texts, hidden, blind, who, whose or "", len(mine), runs)
 
-    def fill(names, whose) -> dict:
-        try:
-            cases = load_cases(folders_of(runs, names or []), whose or "") if names else []
-        except WorkbenchError:  # said where the cases would be
-            cases = []
-        return {panel.judge: gr.update(choices=[("All", ""), *judges_of(cases)], value=""),
-                panel.kind: gr.update(choices=[("All", ""), *kinds(cases)], value="")}  # fmt: skip
-
     for button, step in ((panel.before, -1), (panel.after, 1)):
         button.click(partial(show, step), asked, panel.shown, **QUIET)
     panel.unlabelled.click(partial(show, 1, skip_labelled=True), asked, panel.shown, **QUIET)
@@ -185,7 +177,7 @@ def wire_explorer(panel: Explorer, chosen: gr.Dropdown, gold: gr.Dropdown, runs:
 
     gr.on([panel.who.submit, panel.who.blur], named, [panel.seen_by, *asked], without_note, **QUIET)
     for event in events:
-        filled = event.then(fill, [chosen, gold], [panel.judge, panel.kind], **QUIET)
+        filled = event.then(partial(_fill, panel, runs), [chosen, gold], [panel.judge, panel.kind], **QUIET)
         filled.then(partial(show, 0), asked, panel.shown, **QUIET)
     form = [panel.score, panel.choice, panel.ranking, panel.reason]
 
@@ -199,6 +191,16 @@ def wire_explorer(panel: Explorer, chosen: gr.Dropdown, gold: gr.Dropdown, runs:
 
     panel.save.click(save, [*form, *asked], panel.shown, show_progress="minimal", api_visibility="private")
     _wire_export(panel, chosen, gold, runs)
+
+
+def _fill(panel: Explorer, runs: Path, names, whose) -> dict:
+    """The judges and kinds of case that the filters offer for these runs."""
+    try:
+        cases = load_cases(folders_of(runs, names or []), whose or "") if names else []
+    except WorkbenchError:  # said where the cases would be
+        cases = []
+    return {panel.judge: gr.update(choices=[("All", ""), *judges_of(cases)], value=""),
+            panel.kind: gr.update(choices=[("All", ""), *kinds(cases)], value="")}  # fmt: skip
 
 
 def _keep(runs: Path, names: Sequence[str] | None, current: str | None, blind: bool, who: str, **label: Any) -> None:

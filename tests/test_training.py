@@ -197,14 +197,14 @@ def test_two_processes_learn_as_one_model(data, tmp_path):
 
 def test_the_tokens_that_decide_weigh_more(world, learner):
 
+    from training.heavy_tokens import heavy_tokens
     from training.sft import IGNORE, pack
-    from training.stages import Load, heavy_tokens
     from workbench.prompts import load_prompt
 
     video = next(video for video in world.told if any(each.item.kind == "pairwise" for each in world.examples[video]))
     examples, _, rows = rows_of(world, learner, load_prompt("pairwise_reasoning"), video)
     packed, processor = pack(rows[:2]), learner.processor
-    weights = heavy_tokens(processor, 20.0).weights([Load("pairwise_reasoning", video, packed, None, [])])
+    weights = heavy_tokens(processor, 20.0).weights([packed])
     words = processor.tokenizer.convert_ids_to_tokens(packed.ids[packed.labels != IGNORE].tolist())
     heavy = [word for word, weight in zip(words, weights.tolist(), strict=True) if weight == 20.0]
     decides = r"(?<=\b[AB]:) \w+| (?=\d wrong)|\d(?= wrong)| Broken| [AB](?= is better)"

@@ -24,7 +24,7 @@ class Stage:
     frames: Mapping[int, float] = field(default_factory=dict)  # frames of a video -> share; none: as the policy says
     views: tuple[View, ...] = get_args(View)  # how the videos are seen; in more than one, other rows vary as well
     misled: float = 0.0  # share of the judging packs whose rationales misread the video (training.misled)
-    deciding: float = 1.0  # weight of the tokens that decide (training.stages.HeavyTokens)
+    deciding: float = 1.0  # weight of the tokens that decide (training.heavy_tokens)
     text_flaws: float = (
         1.0  # how much more often the judging packs show responses with flaws in the text (one in seven)
     )

@@ -14,6 +14,7 @@ from training.data import World
 from training.dense import DenseHeads, dense_labels, dense_loss, frame_numbers, outputs, owners, word_embeddings
 from training.features import vision_features
 from training.gaze import Gaze, Scene, gaze_loss, gazes, watched_layers
+from training.heavy_tokens import heavy_tokens
 from training.loop import Place, train
 from training.misled import encode_misled, misled
 from training.presets import TEXT_TASKS, Stage
@@ -23,17 +24,14 @@ from training.rows import (
     Clip,
     Example,
     Sight,
-    conclusion_ids,
     encode_claims,
     encode_comparison,
     encode_example,
     encode_look,
     fact_values,
-    heading_ids,
     sights,
-    verdict_ids,
 )
-from training.sft import IGNORE, Packed, Targets, pack, target_losses
+from training.sft import Packed, Targets, pack, target_losses
 from training.traces import Traces
 from training.views import other_things, reworded, seen_as, sha_and_view, turned_clip
 from workbench.backends.encoding import Encoded, VideoInputs, video_inputs
@@ -44,7 +42,6 @@ from workbench.schema import content_id
 from workbench.video.frames import Frames
 
 FEATURE_VIDEOS = 32  # videos that go through the frozen tower at a time
-VERDICT_WEIGHT = 5.0
 REFERENCE_SHARE = 0.1  # of the judging packs show the reference answer
 MISLED_SHARE = 0.3  # of the values seen in a misled rationale are drawn anew
 SIGHTS, COMPARISONS = 4, 3  # things to look at in one video; made-up comparisons at a time
@@ -157,7 +154,7 @@ def run_rows(learner: Learner, world: World, plan: Stage, seed: int) -> list[flo
         packs, watched = [load.packed for load in batch], dict.fromkeys(told)
         with mixed_precision():
             targets = target_losses(model, packs, [features.get(each.video) for each in batch], watched)
-        loss, figures = _by_task(batch, targets, heavy.weights(batch))
+        loss, figures = _by_task(batch, targets, heavy.weights(packs))
         astray, of_kinds = gaze_loss(watched, packs, [load.gazes for load in batch])
         missed, of_traces = traces.loss(packs, [load.scene for load in batch])
         return loss + astray + missed, figures | of_kinds | of_traces
@@ -193,38 +190,6 @@ def draw_packs(
             else:
                 found += [(name, None, pack([row])) for row in rows]
     return found
-
-
-class HeavyTokens(NamedTuple):
-    """The target tokens that weigh more than one: those of "correct" and "wrong", which are few and on which the score
-    hangs; and by `deciding` the first token of a reply, the one behind a heading (off topic or not), and those by which a
-    rationale concludes.
-
-    The responses' names head their parts of a rationale as well: weighed there too, a judge concludes time and again.
-    """
-
-    verdicts: torch.Tensor  # ids [k]
-    conclusions: torch.Tensor  # ids [k, 2], of which the first weighs
-    headings: torch.Tensor  # ids [k, 2], behind which the next weighs
-    deciding: float
-
-    def weights(self, batch: Sequence[Load]) -> torch.Tensor:
-        """The weight of every target token of the packs, one after the other."""
-        return torch.cat([self._of(load.packed) for load in batch])
-
-    def _of(self, packed: Packed) -> torch.Tensor:
-        told = packed.labels != IGNORE
-        ids, first = packed.ids[told], packed.branches[told].diff(prepend=torch.tensor([-1])) != 0
-        pairs = torch.stack([ids, ids.roll(-1)], dim=1)[:, None]
-        concluded = (pairs == self.conclusions).all(-1).any(-1)
-        headed = (pairs == self.headings).all(-1).any(-1).roll(2)
-        weight = 1.0 + (VERDICT_WEIGHT - 1.0) * torch.isin(ids, self.verdicts)
-        return weight.masked_fill(first | concluded | headed, self.deciding)
-
-
-def heavy_tokens(processor: Any, deciding: float) -> HeavyTokens:
-    """Those of a processor's tokenizer."""
-    return HeavyTokens(*(torch.tensor(of(processor)) for of in (verdict_ids, conclusion_ids, heading_ids)), deciding)
 
 
 def _by_task(batch: Sequence[Load], targets: Targets, weights: torch.Tensor) -> tuple[torch.Tensor, dict[str, float]]:

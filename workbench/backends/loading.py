@@ -19,8 +19,8 @@ Quantization = Literal["4bit", "8bit"]
 
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 FILES = ["*.json", "*.safetensors", "*.jinja", "*.txt", "*.model"]  # what is downloaded: no pickles, no code
-_LOADING = threading.RLock()
 UNSAFE = {".bin", ".pt", ".pth", ".ckpt", ".pkl", ".gguf", ".h5", ".msgpack"}
+_LOADING = threading.RLock()
 
 
 class Source(NamedTuple):
