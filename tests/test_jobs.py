@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from workbench import jobs
+from workbench import jobs, run_progress
 from workbench.errors import StoreError
+from workbench.job_kinds import KINDS
 from workbench.jobs import find, list_jobs, log_tail, start, stop
 from workbench.store import Run
 
@@ -22,7 +23,7 @@ from workbench.store import Run
 folder, what = sys.argv[1:]
 if what == "refuse":
     sys.exit(2)
-if what == "deaf":
+if what in ("deaf", "saves"):
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 run = Run.create_or_resume(folder, config={})
 with run.writing():
@@ -33,6 +34,10 @@ with run.writing():
     if what == "child":
         child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
         open(folder + "/child", "w").write(str(child.pid))
+    while what == "saves":
+        time.sleep(0.02)
+        if os.path.exists(folder + "/saved"):
+            raise KeyboardInterrupt
     if what in ("sleep", "deaf", "child"):
         time.sleep(600)
     run.finish(done=3, total=3)
@@ -110,6 +115,37 @@ def test_one_that_does_not_listen_is_killed_with_its_children(begin, tmp_path):
         while time.monotonic() < deadline:
             os.kill(int((parent / "child").read_text()), 0)
             time.sleep(0.05)
+
+
+@pytest.fixture
+def as_training(monkeypatch):
+    monkeypatch.setattr(jobs, "kind_of_command", lambda command: KINDS["training", "fit"])
+    monkeypatch.setattr(run_progress, "kind_of_command", lambda command: KINDS["training", "fit"])
+
+
+def test_a_training_is_left_to_save_its_checkpoint(begin, as_training):
+    folder = begin("saves").folder
+    wait_for(folder, "running")
+    job = stop(folder, grace_seconds=0.1)
+    assert job.stopping and job.state == "running" and "saving its checkpoint" in run_progress.how_far(job, "steps")
+    (folder / "saved").touch()
+    job = wait_for(folder, "stopped")
+    assert job.status["state"] == "stopped" and not job.stopping
+    assert begin("finish").stopping is False  # what was said of the stopped one is not said of the next
+
+
+def test_a_training_that_is_told_to_stop_twice_is_killed(begin, as_training):
+    folder = begin("saves").folder
+    wait_for(folder, "running")
+    assert stop(folder, grace_seconds=0.1).stopping
+    job = stop(folder)
+    assert job.state == "stopped" and job.status["state"] == "running"  # it wrote nothing more
+
+
+def test_it_is_trainings_that_save():
+    assert {verb for verb, kind in KINDS.items() if kind.saves} == {
+        ("training", "fit"), ("training", "dpo"), ("training", "quality")
+    }  # fmt: skip
 
 
 def test_it_goes_on_where_it_stopped(begin):

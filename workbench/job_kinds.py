@@ -12,6 +12,7 @@ class JobKind(NamedTuple):
     counts: str = "steps"
     takes_turn: bool = True  # on the accelerator, one after another
     owns_out: bool = True  # its --out is the run folder
+    saves: bool = False  # told to stop, it finishes its step and saves a checkpoint, however long that takes
 
 
 KINDS = {
@@ -19,9 +20,9 @@ KINDS = {
     ("bootstrap", "run"): JobKind("bootstrap", "seeds"),
     ("bootstrap", "world"): JobKind("world", "scenes", takes_turn=False),
     ("bootstrap", "describe"): JobKind("descriptions", "videos", owns_out=False),
-    ("training", "fit"): JobKind("training"),
-    ("training", "dpo"): JobKind("training"),
-    ("training", "quality"): JobKind("training"),
+    ("training", "fit"): JobKind("training", saves=True),
+    ("training", "dpo"): JobKind("training", saves=True),
+    ("training", "quality"): JobKind("training", saves=True),
     ("training", "preferences"): JobKind("preference pairs", "rows"),
     ("training", "push"): JobKind("push", "files", takes_turn=False, owns_out=False),
     ("training", "merge"): JobKind("merge", takes_turn=False, owns_out=False),

@@ -22,7 +22,7 @@ from typing import Any, BinaryIO, Literal, NamedTuple
 
 from workbench import turns
 from workbench.errors import InputError, StoreError
-from workbench.job_kinds import kind_of
+from workbench.job_kinds import kind_of, kind_of_command
 from workbench.job_record import FOLDER_VARIABLE, change_record, read_record
 from workbench.json_files import read_json
 from workbench.locks import is_locked, lock_in_time
@@ -33,7 +33,7 @@ from workbench.redaction import redact
 from workbench.schema import utc_now
 
 State = Literal["waiting", "starting", "running", "done", "stopped", "failed"]
-GRACE_SECONDS = 2.0  # to write down what is under way, before the process is killed
+GRACE_SECONDS = 2.0  # to write down what is under way, before the process is killed; a training is given longer
 CANNOT_BE_DONE = 2  # exit code of our commands for a request that cannot be carried out
 ROOT = Path(__file__).parents[1]
 _STARTING = threading.Lock()
@@ -53,6 +53,11 @@ class Job(NamedTuple):
     @property
     def alive(self) -> bool:
         return self.state in ("waiting", "starting", "running")
+
+    @property
+    def stopping(self) -> bool:
+        """Whether it was told to stop and is at work still: a training that saves its checkpoint."""
+        return self.alive and bool(self.record.get("stopped")) and is_locked(self.folder / "log.txt")
 
 
 def have_jobs() -> bool:
@@ -226,21 +231,31 @@ def _began(folder: Path) -> float:
 def stop(folder: Path, grace_seconds: float = GRACE_SECONDS) -> Job:
     """End a job with all its children: an interrupt first, so that it writes down what it has, then by force.
 
-    One that waits leaves the line. Nothing happens to one that has ended. Raises StoreError for a run that was started
-    in a terminal.
+    A training is not forced: its step and its checkpoint may take minutes, so after the grace it is `stopping`, and ends
+    by itself; stopping it once more kills it. One that waits leaves the line. Nothing happens to one that has ended.
+    Raises StoreError for a run that was started in a terminal.
     """
     if not is_locked(folder / "log.txt"):
         if is_locked(folder / "run.lock"):
             raise StoreError(f"{folder.name} was started in a terminal; stop it there, with Ctrl-C.")
         return find(folder)
+    job = find(folder)
+    saves = kind_of_command(job.command).saves and job.state != "waiting"
+    again = saves and job.stopping
     change_record(folder, stopped=True)
-    for sign, seconds in ((signal.SIGINT, grace_seconds), (signal.SIGKILL, grace_seconds)):
+    if not again:
+        _end_by(signal.SIGINT, folder, grace_seconds)
+    if again or not saves:
+        _end_by(signal.SIGKILL, folder, grace_seconds)
         if is_locked(folder / "log.txt"):
-            _signal_group(read_record(folder), sign)
-            _wait_for_end(folder, seconds)
-    if is_locked(folder / "log.txt"):
-        _kill_strays(folder / "log.txt")
+            _kill_strays(folder / "log.txt")
     return find(folder)
+
+
+def _end_by(sign: signal.Signals, folder: Path, seconds: float) -> None:
+    if is_locked(folder / "log.txt"):
+        _signal_group(read_record(folder), sign)
+        _wait_for_end(folder, seconds)
 
 
 def _signal_group(record: Mapping[str, Any], sign: signal.Signals) -> None:

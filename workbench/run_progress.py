@@ -36,7 +36,9 @@ def _left(job: Job) -> int:
 
 
 def time_left(job: Job) -> str:
-    """ "about 5 min left" of a run that says so, else ""."""
+    """ "about 5 min left" of a run that says so, what a training told to stop does instead, else ""."""
+    if job.stopping and kind_of_job(job).saves:
+        return "saving its checkpoint; Stop again ends it at once, without"
     seconds = job.status.get("eta_seconds")
     if job.state != "running" or not seconds:
         return ""

@@ -44,7 +44,8 @@ Train. Or on the command line:</p>
 <li><span aria-hidden="true">2</span><div><b>One at a time</b>
 <p class="vj-sub">What needs the accelerator waits in line, and says for whom. You may leave the line at any time.</p></div></li>
 <li><span aria-hidden="true">3</span><div><b>Come back</b>
-<p class="vj-sub">Each run has a link. Stop ends it within two seconds; Resume asks for what is missing or failed.</p></div></li>
+<p class="vj-sub">Each run has a link. Stop ends it within two seconds, a training once its checkpoint is saved;
+Resume asks for what is missing or failed.</p></div></li>
 </ul></section>"""
 
 
