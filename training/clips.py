@@ -1,4 +1,4 @@
-"""The frames of the training clips, decoded once and kept as uint8 arrays beside the run."""
+"""The frames of the training clips: of no other video than the row names, decoded once and kept as uint8 arrays."""
 
 import os
 from dataclasses import asdict
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from workbench.errors import InputError
+from workbench.errors import InputError, VideoError
 from workbench.schema import Video, VideoPolicy, content_id
 from workbench.video import sample_frames
 from workbench.video.frames import Frames
@@ -14,13 +14,33 @@ from workbench.video.frames import Frames
 FIELDS = ("seconds", "indices", "decoder", "sha256", "duration", "frame_count")
 
 
+def frames_of(video: Video, policy: VideoPolicy) -> Frames:
+    """What `sample_frames` gives for the very video that a row names.
+
+    Raises VideoError for a file that cannot be read or holds another video, InputError where the row names no file.
+    """
+    if video.path is None:
+        raise InputError(f"video {video.sha256[:12]}: got no path, expected the clip's file; make the data again.")
+    frames = sample_frames(video.path, policy)
+    if frames.sha256 != video.sha256:
+        raise VideoError(
+            f"{video.path}: got content {frames.sha256[:12]}, expected {video.sha256[:12]}; the file changed since its "
+            "rows were made. Restore the file, or make the rows again."
+        )
+    return frames
+
+
 def load_frames(video: Video, policy: VideoPolicy, cache: Path) -> Frames:
-    """What `sample_frames` gives for the video under the policy, read from the cache folder when it is there."""
+    """What `frames_of` gives, read from the cache folder when it is there."""
     path = cache / f"{content_id([video.sha256, asdict(policy)])}.npz"
-    if not path.exists():
-        if video.path is None:
-            raise InputError(f"video {video.sha256[:12]}: got no path, expected the clip's file; make the data again.")
-        _write(path, sample_frames(video.path, policy))
+    if path.exists() and (kept := _read(path)).sha256 == video.sha256:
+        return kept  # frames of another video may lie there: they were not always compared before they were kept
+    frames = frames_of(video, policy)
+    _write(path, frames)
+    return frames
+
+
+def _read(path: Path) -> Frames:
     with np.load(path) as kept:
         return Frames(
             images=kept["images"],

@@ -12,13 +12,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
+from training.clips import frames_of
 from training.features import tower_features, vision_features
 from training.parallel import Team
 from training.rows import Clip
 from workbench.backends.encoding import VideoInputs, video_inputs
 from workbench.errors import VideoError
 from workbench.schema import Video, VideoPolicy, content_id
-from workbench.video import sample_frames
 from workbench.video.frames import Frames
 
 TOKENS = "tokens"  # [n, width]: merged tokens, or what goes into the merger
@@ -41,7 +41,7 @@ class FeatureStore:
     def __init__(self, folder: Path, vision: Vision, limit_gb: float):
         self.folder, self.vision, self.limit = folder, vision, limit_gb * 1e9
         self.clips: dict[str, Clip] = {}  # by the sha256 of the video, without pictures
-        self.problems: dict[str, str] = {}  # videos that cannot be read, and why
+        self.problems: dict[str, str] = {}  # videos that cannot be read or are others than their rows name, and why
         self.not_kept: set[str] = set()
         self._videos: Mapping[str, Video] = {}
 
@@ -85,7 +85,7 @@ class FeatureStore:
         return self.folder / f"{content_id(about)}.safetensors"
 
     def _inputs(self, video: Video) -> tuple[VideoInputs, Frames]:
-        frames = sample_frames(video.path, self.vision.policy)
+        frames = frames_of(video, self.vision.policy)
         return video_inputs(self.vision.processor, frames), frames
 
     def _encode(self, video: str, keep: bool) -> int:
