@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.errors import InputError
+from workbench.json_files import write_json
 
 
 def add_verbs(verbs: Any) -> None:
@@ -14,7 +15,7 @@ def add_verbs(verbs: Any) -> None:
     evaluate.add_argument("checkpoint", help="a judge: embedded, a checkpoint folder, ...")
     evaluate.add_argument("--data", type=Path, required=True, help="world folder, split test")
     evaluate.add_argument("--videos", type=int, default=50, help="how many, drawn at random")
-    evaluate.add_argument("--out", type=Path, help="JSON file for the figures")
+    evaluate.add_argument("--out", type=Path, help="JSON file for the figures, written after each mode")
     evaluate.set_defaults(run=_evaluate)
     ship = verbs.add_parser("ship", help="make the folder that ships: small weights, judge.json, model card")
     ship.add_argument("fitted", type=Path, help="the --out of a finished fit")
@@ -26,15 +27,20 @@ def add_verbs(verbs: Any) -> None:
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:
-    from training.evaluate import BATCH, evaluate
+    from training.evaluate import BATCH, Figures, evaluate
     from workbench.backends import load_backend
 
-    figures = evaluate(
-        load_backend(arguments.checkpoint, batch_size=BATCH), arguments.data, arguments.videos, say=print
-    )
-    if arguments.out:
+    out = arguments.out
+    if out and not out.absolute().parent.is_dir():
+        raise InputError(f"--out: got {out}, whose folder is not there; make the folder, or name another file.")
+
+    def keep(figures: Figures) -> None:
         plain = {mode: {name: figure._asdict() for name, figure in some.items()} for mode, some in figures.items()}
-        arguments.out.write_text(json.dumps(plain, indent=1) + "\n", encoding="utf-8")
+        if out:
+            write_json(out, plain)
+
+    judge = load_backend(arguments.checkpoint, batch_size=BATCH)
+    evaluate(judge, arguments.data, arguments.videos, say=print, keep=keep)
     return 0
 
 

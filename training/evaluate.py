@@ -1,7 +1,7 @@
 """How well a judge does on a world folder it has not seen: against the true ratings, with and without the video."""
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -34,40 +34,75 @@ class Answered(NamedTuple):
     judgment: Judgment
     truth: Judgment
     group: str
-    tags: Any
+    tags: Mapping[str, str]
+
+
+Figures = Mapping[str, Mapping[str, Figure]]  # by mode, then by name
 
 
 def evaluate(
-    backend: Backend, folder: Path, videos: int, seed: int = 0, say: Callable[[str], None] = lambda line: None
-) -> dict[str, dict[str, Figure]]:
-    """Figures by mode: every prompt the judge declares at temperature 0, pointwise also at 1, without the video, by number
-    of objects, and without reasons where the judge can.
+    backend: Backend,
+    folder: Path,
+    videos: int,
+    seed: int = 0,
+    say: Callable[[str], None] = lambda line: None,
+    keep: Callable[[Figures], None] = lambda figures: None,
+) -> Figures:
+    """Figures by mode: every prompt the judge declares at temperature 0, pointwise also at 1, by number of objects, without
+    reasons where the judge can, and without the video (each prompt of a judge that rates nothing by pointwise).
 
-    `videos` is how many are drawn, by `seed`. Figures that nothing supports are left out.
+    `videos` is how many are drawn, by `seed`. What nothing supports is said and left out. `keep` is given all figures
+    after every mode. Raises InputError where no row fits any prompt.
     """
     examples = _some_videos(read_examples(folder), folder, videos, seed)
-    dependent = [each for each in examples if each.item.tags.get("video_dependent") == "yes"]
+    prompts = backend.declared.prompts or _undeclared(backend, examples, say)
     figures: dict[str, dict[str, Figure]] = {}
-
-    def note(mode: str, answers: Sequence[Answered]) -> None:
-        figures[mode] = measure(answers)
-        say(f"{mode}: {_line(figures[mode])}")
-
-    for name in backend.declared.prompts:
-        answers = answer(backend, name, examples)
-        note(name, answers)
-        if name == "pointwise":
-            looking = [each for each in answers if each.tags.get("video_dependent") == "yes"]
-            note("pointwise, video-dependent flaws", looking)
-            note("pointwise, video-dependent flaws, without the video", answer(backend, name, dependent, view="none"))
-            note("pointwise, temperature 1", answer(backend, name, examples, sampling=_warm(backend.sampling)))
-            if getattr(backend, "scores_only", False):
-                note("pointwise, score only", answer(backend, name, examples, score_only=True))
-        if name in ("pointwise", "pairwise_reasoning"):
-            for count in sorted({each.tags.get("objects", "") for each in answers}):
-                mine = [each for each in answers if each.tags.get("objects") == count]
-                note(f"{name}, {count} object{'s' * (count != '1')}", mine)
+    for mode, answers in _modes(backend, prompts, examples):
+        if found := measure(answers):
+            figures[mode] = found
+            keep(figures)
+        say(f"{mode}: {_line(found) or 'nothing to measure, for the data has no such row'}")
+    if not figures:
+        kinds = ", ".join(sorted({each.item.kind for each in examples}))
+        raise InputError(
+            f"{folder}: got {kinds} rows, none of a kind that {backend.name} judges; give a world with some."
+        )
     return figures
+
+
+def _undeclared(backend: Backend, examples: Sequence[Example], say: Callable[[str], None]) -> list[str]:
+    """The prompts by which a judge is measured that declares none, as an untuned base does."""
+    there, known = {each.item.kind for each in examples}, backend.declared.kinds
+    prompts = [kind for kind in ("pointwise", "pairwise") if kind in there and kind in (known or there)]
+    say(f"{backend.name} declares no prompts; it is asked by: {', '.join(prompts) or 'none, for no row fits'}")
+    return prompts
+
+
+def _modes(
+    backend: Backend, prompts: Sequence[str], examples: Sequence[Example]
+) -> Iterator[tuple[str, Sequence[Answered]]]:
+    """Every mode with its answers, judged when it is its turn."""
+    dependent = [each for each in examples if _needs_video(each.item.tags)]
+    rated = "pointwise" in prompts and any(each.item.kind == "pointwise" for each in dependent)
+    controlled = {"pointwise"} if rated else {*prompts}  # ratings tell whether a judge looks; else all that there is
+    for name in prompts:
+        answers = answer(backend, name, examples)
+        yield name, answers
+        if name in controlled:
+            yield f"{name}, video-dependent flaws", [each for each in answers if _needs_video(each.tags)]
+            yield f"{name}, video-dependent flaws, without the video", answer(backend, name, dependent, view="none")
+        if name == "pointwise":
+            yield "pointwise, temperature 1", answer(backend, name, examples, sampling=_warm(backend.sampling))
+            if getattr(backend, "scores_only", False):
+                yield "pointwise, score only", answer(backend, name, examples, score_only=True)
+        if name in ("pointwise", "pairwise_reasoning"):
+            for count in sorted({each.tags["objects"] for each in answers if "objects" in each.tags}):
+                mine = [each for each in answers if each.tags.get("objects") == count]
+                yield f"{name}, {count} object{'s' * (count != '1')}", mine
+
+
+def _needs_video(tags: Mapping[str, str]) -> bool:
+    return tags.get("video_dependent") == "yes"
 
 
 def _warm(sampling: Sampling) -> Sampling:
@@ -87,7 +122,12 @@ def answer(backend: Backend, name: str, examples: Sequence[Example], **settings:
 
 
 def measure(answers: Sequence[Answered]) -> dict[str, Figure]:
-    """Share of well-formed replies, and of those what their kind allows: rank correlation and error, or accuracy."""
+    """Share of well-formed replies, and of those what their kind allows: rank correlation and error, or accuracy.
+
+    {} for no answers.
+    """
+    if not answers:
+        return {}
     figures = {"well-formed": _figure(answers, lambda some: _share(each.judgment.status == "scored" for each in some))}
     scored = [each for each in answers if each.judgment.status == "scored"]
     rated = [each for each in scored if each.judgment.score is not None and each.truth.score is not None]
@@ -166,6 +206,6 @@ def _with_path(item: Item, folder: Path) -> Item:
     return replace(item, video=Video(item.video.sha256, str(folder / (item.video.path or ""))))
 
 
-def _line(figures: dict[str, Figure]) -> str:
+def _line(figures: Mapping[str, Figure]) -> str:
     parts = [f"{name} {each.value:.3f} [{each.low:.3f}, {each.high:.3f}] n={each.n}" for name, each in figures.items()]
     return ", ".join(parts)
