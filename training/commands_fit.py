@@ -6,8 +6,6 @@ accelerate launch --config_file training/fsdp2.yaml -m training fit --preset vid
 """
 
 import argparse
-import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +22,8 @@ CHANGES = (
     "alpha", "frames", "fps", "max_frames", "max_pixels", "eval_every", "eval_rows", "save_every", "keep", "patience",
     "precision", "checkpointing", "features_gb", "seed",
 )  # fmt: skip
+RECIPES_ONLY = (*CHANGES, *DATA_OPTIONS, "validation", "features", "trackio")  # what the embedded preset refuses
+CALLED = {"negatives": "without-negatives", "checkpointing": "no-checkpointing"}  # options that say what is not done
 
 
 def add_verbs(verbs: Any) -> None:
@@ -177,15 +177,14 @@ def _fit_embedded(arguments: argparse.Namespace) -> int:
     preset = load_preset(arguments.preset, _steps(arguments.steps))
     if arguments.data and len(arguments.data) > 1:
         raise InputError(f"--data: got {len(arguments.data)} folders, expected one world for {arguments.preset}.")
-    given = [name for name in (*CHANGES, "swap", "reference_share") if getattr(arguments, name) is not None]
-    if given:
-        raise InputError(f"--{given[0].replace('_', '-')}: the preset {arguments.preset} does not take it.")
+    for name in RECIPES_ONLY:
+        if getattr(arguments, name) not in (None, []):
+            option = CALLED.get(name, name.replace("_", "-"))
+            raise InputError(f"--{option}: the preset {arguments.preset} does not take it; see `fit --help`.")
     from training.fit_run import fit_in_run
 
-    def data() -> Path:
-        return arguments.data[0] if arguments.data else _make_data(preset.world, arguments.out / "data")
-
-    print(fit_in_run(preset, arguments.out, data, arguments.command, arguments.processes))
+    world = arguments.data[0] if arguments.data else None
+    print(fit_in_run(preset, arguments.out, world, arguments.command, arguments.processes))
     return 0
 
 
@@ -195,11 +194,3 @@ def _steps(given: list[str]) -> dict[str, int]:
         if not steps.isdigit():
             raise InputError(f"--steps: got {stage}={steps}, expected STAGE=N with a whole number, e.g. judge=500.")
     return {stage: int(steps) for stage, _, steps in pairs}
-
-
-def _make_data(recipe: tuple[str, ...], folder: Path) -> Path:
-    """The rooms meet through their commands: the world is made by its own."""
-    command = [sys.executable, "-m", "bootstrap", "world", "--out", str(folder), *recipe]
-    if subprocess.run(command).returncode:
-        raise InputError(f"data: {' '.join(command[1:])} failed; see its message above.")
-    return folder

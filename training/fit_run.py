@@ -1,27 +1,35 @@
 """The embedded fit as a run that can be watched: run.json first, status.json while it trains, judge.json at its end."""
 
+import hashlib
+import subprocess
+import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from training.presets import Preset
 from workbench.backends.judge_file import write_judge_file
+from workbench.errors import InputError
 from workbench.store import Run, read_lines
 
 FOLLOW_SECONDS = 2.0
+WORLD_FILES = ("world.json", "facts.jsonl", "items.jsonl", "judgments.jsonl")
 
 
-def fit_in_run(preset: Preset, out: Path, data: Callable[[], Path], command: str, processes: int) -> Path:
-    """Fit inside a run folder; the folder of the judge. `data` gives the world, made on the way where there is none.
+def fit_in_run(preset: Preset, out: Path, world: Path | None, command: str, processes: int) -> Path:
+    """Fit inside a run folder; the folder of the judge. Where no world is given, the preset's is made in OUT/data.
 
-    Raises StoreError where another process writes the folder, or it is the run of another preset.
+    Raises StoreError where another process writes the folder, or it was begun with other settings or data; InputError
+    for fewer processes than one, and for a folder that is no world.
     """
-    run = Run.create_or_resume(out, config={"preset": preset.name}, command=command)
+    if processes < 1:
+        raise InputError(f"processes: got {processes}, expected at least 1; 2 is the recipe.")
+    run = Run.create_or_resume(out, config=_config(preset, world, processes), command=command)
     with run.writing():
         run.set_status("running", phase="data", done=0, total=_total(preset), eta_seconds=None, last_error=None)
-        world = data()
+        world = world or _make_world(preset, out / "data")
         with _followed(run, preset):
             from training.fit import fit
             from training.processes import run as run_in_processes
@@ -33,6 +41,32 @@ def fit_in_run(preset: Preset, out: Path, data: Callable[[], Path], command: str
         write_judge_file(judge, judge_file(preset))
         run.finish(phase="done", done=_total(preset), total=_total(preset))
     return judge
+
+
+def _config(preset: Preset, world: Path | None, processes: int) -> dict[str, Any]:
+    """What must be equal for a run to go on. A name for each number, so that a refusal tells the one that differs."""
+    steps = {f"{stage}_steps": plan.steps for stage, plan in preset.stages.items()}
+    data = f"world {_digest(world)}" if world else f"made by {' '.join(preset.world)}"
+    return {"preset": preset.name, "seed": preset.seed, "processes": processes, "data": data, **steps}
+
+
+def _digest(world: Path) -> str:
+    """16 hex digits over what a world says of its clips, their sha256 among it; wherever the folder lies."""
+    digest = hashlib.sha256()
+    for name in WORLD_FILES:
+        if not (world / name).is_file():
+            raise InputError(f"data: got {world}, which has no {name}; give a folder of python -m bootstrap world.")
+        with open(world / name, "rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()[:16]
+
+
+def _make_world(preset: Preset, folder: Path) -> Path:
+    """The rooms meet through their commands: the world is made by its own."""
+    command = [sys.executable, "-m", "bootstrap", "world", "--out", str(folder), *preset.world]
+    if subprocess.run(command).returncode:
+        raise InputError(f"data: {' '.join(command[1:])} failed; see its message above.")
+    return folder
 
 
 def _total(preset: Preset) -> int:

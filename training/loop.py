@@ -14,6 +14,7 @@ import torch
 
 from training.presets import Stage
 from training.processes import average_gradients, rank
+from workbench.store import read_lines
 
 WARMUP, CLIP, LOG_EVERY, SAVE_EVERY = 0.03, 1.0, 25, 100
 BETAS, WEIGHT_DECAY = (0.9, 0.98), 0.05
@@ -42,6 +43,16 @@ def log_line(path: Path, record: dict[str, Any]) -> None:
         file.write(json.dumps(record) + "\n")
 
 
+def cut_lines_after(path: Path, stage: str, step: int) -> None:
+    """Take out what a stage logged past a step: it is made again from there."""
+    if not path.exists():
+        return
+    kept = [line for line in read_lines(path) if line["stage"] != stage or line["step"] <= step]
+    draft = path.with_suffix(".tmp")
+    draft.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
+    draft.replace(path)
+
+
 def train(
     parameters: Iterable[torch.nn.Parameter],
     loss_of: Callable[[int], tuple[torch.Tensor, dict[str, float]]],
@@ -57,6 +68,8 @@ def train(
     trainable = [parameter for parameter in parameters if parameter.requires_grad]
     optimizers = _optimizers(trainable, layers)
     first, spent = _resume(place.state, trainable, optimizers)
+    if not rank():
+        cut_lines_after(place.metrics, place.stage, first)
     losses, window, start = [], [], time.monotonic() - spent
     for step in range(first, plan.steps):
         loss, figures = loss_of(step)
