@@ -20,6 +20,7 @@ import torch
 from torch import nn
 
 from training.parallel import Team
+from workbench.json_files import write_json
 
 MOMENTS = ("exp_avg", "exp_avg_sq")
 
@@ -32,6 +33,7 @@ class Progress(NamedTuple):
     best: float | None = None
     best_step: int | None = None
     worse: int = 0  # evaluations since the best one
+    unmeasured: bool = False  # a stop came before this step's evaluation
 
 
 def trainable(module: nn.Module) -> dict[str, nn.Parameter]:
@@ -62,10 +64,15 @@ def save_checkpoint(
         shards.save(_tensors(module, optimizer), checkpoint_id=part / "state")
     team.wait()
     if team.leads:
-        (part / "checkpoint.json").write_text(json.dumps(progress._asdict()) + "\n", encoding="utf-8")
+        write_progress(part, progress)
         shutil.rmtree(place, ignore_errors=True)
         part.rename(place)
     team.wait()
+
+
+def write_progress(place: Path, progress: Progress) -> None:
+    """Write how far the training in a checkpoint's folder is."""
+    write_json(place / "checkpoint.json", progress._asdict())
 
 
 def load_checkpoint(folder: Path, module: nn.Module, optimizer: torch.optim.Optimizer) -> Progress:

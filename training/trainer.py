@@ -26,10 +26,19 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
-from training.checkpoints import Progress, keep_some, load_checkpoint, save_checkpoint, trainable
+from training.checkpoints import (
+    Progress,
+    keep_some,
+    load_checkpoint,
+    save_checkpoint,
+    saved_steps,
+    trainable,
+    write_progress,
+)
 from training.loop import learning_rate
 from training.metrics import Metrics
 from training.parallel import Team, sync_gradients, whole_tensor
+from workbench.errors import InputError
 
 CLIP, WEIGHT_DECAY, BETAS = 1.0, 0.0, (0.9, 0.999)  # the paper's; it does not state the betas, these are AdamW's own
 LossOf = Callable[[Any, Any], tuple[torch.Tensor, Mapping[str, float]]]
@@ -96,25 +105,40 @@ def train(
 ) -> Outcome:
     """Minimise a laid-out Objective over the feed. Stops at the next step after SIGINT or SIGTERM, with a checkpoint.
 
-    Raises KeyboardInterrupt when it was told to stop.
+    Raises KeyboardInterrupt when it was told to stop, InputError for a loss or gradient that is not finite: then the
+    weights and checkpoints stay as they were before that step.
     """
     optimizer = torch.optim.AdamW(trainable(objective).values(), lr=plan.lr, betas=BETAS, weight_decay=WEIGHT_DECAY)
     folder = place.folder / "checkpoints"
     progress = load_checkpoint(folder, objective, optimizer)
     metrics = Metrics(place, team, progress)
     with _stop_signals() as told_to_stop, _ahead(feed, progress.step) as micros_of:
+        if progress.unmeasured and feed.validation:
+            progress = _validate(objective, feed.validation(), progress, metrics, team)
+            if team.leads:
+                write_progress(folder / f"step-{progress.step}", progress)
         while progress.step < feed.steps and not _patience_lost(progress, plan):
             step, start = progress.step, time.monotonic()
             torch.manual_seed(plan.seed * 1_000_003 + step * 4_099 + team.rank)  # dropout, if any
             rate = learning_rate(step, feed.steps, plan.lr)
-            figures, stop = _step(objective, optimizer, micros_of(step), rate, team, told_to_stop)
+            optimizer.zero_grad(set_to_none=True)
+            figures, finite, stop = _gradient(objective, micros_of(step), team, told_to_stop)
+            if not finite:
+                raise InputError(_not_finite(step + 1, figures, rate, folder))
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            optimizer.step()
             seconds = time.monotonic() - start
             progress = progress._replace(step=step + 1, seconds=progress.seconds + seconds)
             metrics.write(progress, {**figures, "lr": rate}, seconds)
             place.on_step(progress, feed.steps, metrics.eta(progress, feed.steps))
             last = progress.step == feed.steps
-            if feed.validation and not stop and (last or progress.step % plan.eval_every == 0):
-                progress = _validate(objective, feed.validation(), progress, metrics, team)
+            if feed.validation and (last or progress.step % plan.eval_every == 0):
+                progress = (
+                    progress._replace(unmeasured=True)
+                    if stop
+                    else _validate(objective, feed.validation(), progress, metrics, team)
+                )
             best = progress.best_step == progress.step
             if stop or last or best or progress.step % plan.save_every == 0 or _patience_lost(progress, plan):
                 save_checkpoint(folder, progress, objective, optimizer, save_judge, team)
@@ -126,21 +150,19 @@ def train(
     return Outcome(progress, f"no lower validation loss in {plan.patience} evaluations" if early else "")
 
 
-def _step(
-    objective: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    micros: Sequence[Micro],
-    rate: float,
-    team: Team,
-    told_to_stop: threading.Event,
-) -> tuple[dict[str, float], bool]:
-    """One step of the optimizer; the figures of all processes, and whether any of them was told to stop."""  # fmt: skip
+class Gradient(NamedTuple):
+    """What is known of a step's gradient, the same on all processes."""
+
+    figures: dict[str, float]  # means over all processes
+    finite: bool  # the loss and the gradient's norm
+    stop: bool  # whether any process was told to stop
+
+
+def _gradient(objective: nn.Module, micros: Sequence[Micro], team: Team, told_to_stop: threading.Event) -> Gradient:
+    """The gradient of a step's mean loss, clipped, in the parameters."""
     sums = [float(told_to_stop.is_set()), sum(micro.weight for micro in micros)]
     sums += [sum(getattr(micro, name) for micro in micros) for name in ("tokens", "examples")]
     stop, weight, tokens, examples = team.sum(sums)
-    for group in optimizer.param_groups:
-        group["lr"] = rate
-    optimizer.zero_grad(set_to_none=True)
     objective.train()
     found: dict[str, float] = {}
     for number, micro in enumerate(micros, 1):
@@ -151,10 +173,22 @@ def _step(
             (loss * (micro.weight * team.size / weight)).backward()
         for name, value in {"loss": loss.item(), **figures}.items():
             found[name] = found.get(name, 0.0) + value * micro.weight
-    norm = whole_tensor(nn.utils.clip_grad_norm_(trainable(objective).values(), CLIP))
-    optimizer.step()
-    means = dict(zip(found, (value / weight for value in team.sum(list(found.values()))), strict=True))
-    return {**means, "grad_norm": norm.item(), "tokens": tokens, "examples": examples}, bool(stop)
+    norm = whole_tensor(nn.utils.clip_grad_norm_(trainable(objective).values(), CLIP)).item()
+    *sums, broken = team.sum([*found.values(), float(not math.isfinite(norm))])
+    means = {name: value / weight for name, value in zip(found, sums, strict=True)}
+    figures = {**means, "grad_norm": norm, "tokens": tokens, "examples": examples}
+    return Gradient(figures, not broken and math.isfinite(means["loss"]), bool(stop))
+
+
+def _not_finite(step: int, figures: Mapping[str, float], rate: float, folder: Path) -> str:
+    """What to say of a step that cannot be made."""
+    saved = saved_steps(folder)
+    last = f"The last checkpoint is {folder / f'step-{saved[-1]}'}" if saved else "There is no checkpoint yet"
+    return (
+        f"step {step}: got a loss of {figures['loss']:g} and a gradient of norm {figures['grad_norm']:g} at a rate of "
+        f"{rate:g}, expected finite numbers. Nothing of this step was kept. {last}. The same command would come here "
+        "again: take a lower --lr or --precision float32, and another --out."
+    )
 
 
 def _validate(
@@ -174,8 +208,8 @@ def _validate(
     metrics.write(progress, means)
     loss = means["validation_loss"]
     if math.isfinite(loss) and (progress.best is None or loss < progress.best):
-        return progress._replace(best=loss, best_step=progress.step, worse=0)
-    return progress._replace(worse=progress.worse + 1)
+        return progress._replace(best=loss, best_step=progress.step, worse=0, unmeasured=False)
+    return progress._replace(worse=progress.worse + 1, unmeasured=False)
 
 
 def _patience_lost(progress: Progress, plan: Plan) -> bool:
