@@ -4,9 +4,10 @@ The full ones are the paper's (VideoJudge, arXiv 2509.21451, section 3). The pap
 `-lora` or `-qlora` recipe that differs from its full one is ours.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from training.adapters import Lora
 from workbench.errors import InputError
@@ -34,7 +35,7 @@ class Recipe:
     tuned: Tuned
     mix: Mapping[str, float]  # prompt -> share of the rows
     share: float = 1.0  # of the rows that there are
-    policy: VideoPolicy = FRAMES
+    policy: VideoPolicy = FRAMES  # its size_multiple gives way to what the base needs (training/finetune.py)
     lora: Lora | None = None
     lr: float = 2e-7
     epochs: int = 2
@@ -54,17 +55,20 @@ class Recipe:
     seed: int = 0
 
     def __post_init__(self):
-        if not self.mix or min(self.mix.values()) <= 0:
+        if not self.mix or not all(0 < share < math.inf for share in self.mix.values()):
             raise InputError(f"mix: got {dict(self.mix)}, expected prompts with shares above 0, e.g. pointwise=1.")
         if not 0 < self.share <= 1:
             raise InputError(f"share: got {self.share}, expected more than 0 and at most 1.")
         for name in ("lr", "epochs", "batch", "accumulation", "branches", "max_tokens", "eval_every", "save_every",
                      "keep", "eval_rows"):  # fmt: skip
-            if getattr(self, name) <= 0:
-                raise InputError(f"{name}: got {getattr(self, name)}, expected more than 0.")
+            if not 0 < getattr(self, name) < math.inf:
+                raise InputError(f"{name}: got {getattr(self, name)}, expected a number above 0.")
         for name in ("max_steps", "patience"):
             if getattr(self, name) is not None and getattr(self, name) < 1:
                 raise InputError(f"{name}: got {getattr(self, name)}, expected at least 1.")
+        if self.precision not in get_args(Precision):
+            known = ", ".join(get_args(Precision))
+            raise InputError(f"precision: got {self.precision!r}, expected one of {known}.")
         if (self.tuned in ("lora", "qlora")) != (self.lora is not None):
             raise InputError(
                 f"tuned: got {self.tuned!r} with lora {self.lora}; adapters have a size, the rest has none."
