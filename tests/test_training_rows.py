@@ -5,6 +5,7 @@ from collections import Counter
 from dataclasses import replace
 
 import pytest
+import yaml
 
 from tests.finetune_data import make_dataset, target
 from training.recipes import RECIPES, DataOptions, load_recipe
@@ -30,6 +31,15 @@ def tasks_of(examples, mix, share=1.0, left_out=None, seed=0, **options):
     return make_tasks(
         examples, mix, share, DataOptions(**options), seed, left_out if left_out is not None else LeftOut()
     )
+
+
+def own_prompt(folder, low, high, words=False):
+    """A prompt file of a user's, with a scale of its own, written in labels where `words`."""
+    labels = {score: "o" * (score + 1) for score in range(low, high + 1)}
+    spec = {"name": "mine", "kind": "pointwise", "reply": ["score"], "low": low, "high": high, "system": "You judge.",
+            "template": "Rate.\n$guide\n<score>$verdict</score>", "labels": labels, "words": words}  # fmt: skip
+    (folder / "mine.yaml").write_text(yaml.safe_dump(spec))
+    return folder / "mine.yaml"
 
 
 # -- recipes
@@ -72,6 +82,15 @@ def test_what_is_given_changes_and_what_is_not_stays():
         ("videojudge-3b", {"mix": {"pointwise": -1.0}}, "mix"),
         ("videojudge-3b", {"batch": 0}, "batch"),
         ("videojudge-3b", {"patience": 0}, "patience"),
+        ("videojudge-3b", {"lr": float("nan")}, "lr: got nan"),
+        ("videojudge-3b", {"lr": float("inf")}, "lr: got inf"),
+        ("videojudge-3b", {"mix": {"pointwise": float("nan")}}, "mix"),
+        (
+            "videojudge-3b",
+            {"precision": "float16"},
+            "precision: got 'float16', expected one of auto, float32, bfloat16",
+        ),
+        ("videojudge-3b", {"precision": "bf16"}, "precision"),
     ],
 )
 def test_a_recipe_refuses_what_makes_no_sense(name, changes, told):
@@ -120,6 +139,35 @@ def test_what_is_not_a_row_is_listed_with_its_reason(dataset, tmp_path):
     assert len(read_folders([tmp_path], DataOptions(), LeftOut())) == 3  # with the negative
 
 
+def written(folder, rows):
+    """A folder of rows (Item, Judgment)."""
+    folder.mkdir()
+    for name, number in (("items", 0), ("judgments", 1)):
+        lines = {json.dumps(row[number].to_dict()): None for row in rows}
+        (folder / f"{name}.jsonl").write_text("".join(line + "\n" for line in lines))
+    return folder
+
+
+def test_of_the_same_verdict_the_one_with_most_beside_it_is_learned_and_the_other_is_listed(examples, tmp_path):
+    point = next(each for each in examples if each.item.kind == "pointwise")
+    bare = replace(point.target, rubric=None)
+    folders = [
+        written(tmp_path / name, [(point.item, target)]) for name, target in (("old", bare), ("new", point.target))
+    ]
+    for some in (folders, folders[::-1]):
+        left_out = LeftOut()
+        (found,) = read_folders(some, DataOptions(), left_out)
+        assert found.target.rubric == point.target.rubric
+        assert left_out.counts == {"duplicate": 1} and left_out.lines[0]["item"] == point.item.id
+
+
+def test_equal_scores_of_other_criteria_are_other_verdicts(examples, tmp_path):
+    point = next(each for each in examples if each.item.kind == "pointwise")
+    told = [replace(point.target, criteria=given, sample=n) for n, given in enumerate(({"a": 1.0}, {"a": 2.0}))]
+    folder = written(tmp_path / "rows", [(point.item, each) for each in told])
+    assert len(read_folders([folder], DataOptions(), LeftOut())) == 2
+
+
 # -- tasks
 
 
@@ -128,6 +176,21 @@ def test_a_mix_keeps_its_shares(examples):
     assert Counter(task.prompt.name for task in tasks) == {"pointwise": 6, "pairwise": 6}
     assert len(tasks_of(examples, {"pointwise": 1.0})) == 15
     assert len(tasks_of(examples, {"rubric": 1.0}, share=0.2)) == 3
+
+
+def test_rows_that_the_mix_has_no_place_for_are_counted_and_the_prompt_that_limits_is_named(examples):
+    left_out = LeftOut()
+    tasks_of(examples, {"pointwise": 0.5, "pairwise": 0.5}, left_out=left_out)
+    (line,) = left_out.lines
+    assert (line["prompt"], line["rows"], line["of"]) == ("pointwise", 9, 15)
+    assert "'pairwise' has fewest for its own, 6 for 0.5" in line["reason"]
+    assert left_out.counts == {"not drawn": 9}
+    assert left_out.sentences() == [f"left out: 9 of 15 rows of 'pointwise', {line['reason']}"]
+    left_out = LeftOut().validation
+    tasks_of(examples, {"rubric": 1.0}, share=0.2, left_out=left_out)
+    (line,) = left_out.lines
+    assert (line["rows"], line["reason"], line["set"]) == (12, "not drawn: share 0.2 of the rows", "validation")
+    assert left_out.sentences()[0].startswith("left out of validation: 12 of 15 rows")
 
 
 def test_the_same_seed_gives_the_same_rows_and_another_others(examples):
@@ -165,6 +228,16 @@ def test_swapped_pairs_are_asked_in_both_orders_with_the_verdict_turned(examples
         assert verdict.reasoning.endswith(f"{verdict.choice} is better.")
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_a_pair_that_the_mix_has_a_place_for_is_there_in_both_orders(examples, seed):
+    mix = {"pointwise": 0.8, "pairwise": 0.1, "pairwise_reasoning": 0.1}
+    tasks = tasks_of(examples, mix, seed=seed, swap=True)
+    assert Counter(task.prompt.name for task in tasks) == {"pointwise": 15, "pairwise": 2, "pairwise_reasoning": 2}
+    for name in ("pairwise", "pairwise_reasoning"):
+        shown = [(task.example.item.id, task.order) for task in tasks if task.prompt.name == name]
+        assert len({item for item, _ in shown}) == 1 and {order for _, order in shown} == {(0, 1), (1, 0)}
+
+
 @pytest.mark.parametrize(
     "text, turned",
     [
@@ -189,6 +262,15 @@ def test_a_score_off_the_scale_or_a_tie_is_left_out(examples):
     tie = pair._replace(target=replace(pair.target, choice="tie"))
     tasks_of([tie, *examples], {"pairwise": 1.0}, left_out=left_out)
     assert left_out.counts == {"score not on the prompt's scale": 2, "choice not on the prompt's menu": 1}
+
+
+@pytest.mark.parametrize("words", [False, True])
+def test_scores_are_held_against_the_scale_of_the_prompt_and_not_its_words(examples, tmp_path, words):
+    path = own_prompt(tmp_path, 0, 4, words)
+    left_out = LeftOut()
+    tasks = tasks_of(examples, {str(path): 1.0}, left_out=left_out)
+    assert {task.example.target.score for task in tasks} == {1.0, 2.0, 3.0, 4.0}
+    assert left_out.counts == {"score not on the prompt's scale": 3}  # the fives
 
 
 # -- the schedule

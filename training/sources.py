@@ -16,17 +16,48 @@ TRAIN, VALIDATION = "train", "validation"
 
 @dataclass
 class LeftOut:
-    """What is not trained on, row by row, with the reason."""
+    """What is not trained on, row by row, with the reason; rows that were not drawn stand in one line a prompt.
+
+    The lines of the validation set stand among those of the training set and name it.
+    """
 
     lines: list[dict[str, Any]] = field(default_factory=list)
+    part: str = TRAIN
+
+    @property
+    def validation(self) -> "LeftOut":
+        """The same list, for rows of the validation set."""
+        return LeftOut(self.lines, VALIDATION)
 
     def add(self, item: str, reason: str, **more: Any) -> None:
-        self.lines.append({"item": item, "reason": reason, **more})
+        self._note({"item": item, "reason": reason, **more})
+
+    def add_not_drawn(self, prompt: str, rows: int, of: int, why: str) -> None:
+        """Rows that could have been taken."""
+        self._note({"prompt": prompt, "rows": rows, "of": of, "reason": f"not drawn: {why}"})
+
+    def _note(self, line: dict[str, Any]) -> None:
+        self.lines.append(line if self.part == TRAIN else {"set": self.part, **line})
+
+    @property
+    def _mine(self) -> list[dict[str, Any]]:
+        return [line for line in self.lines if line.get("set", TRAIN) == self.part]
 
     @property
     def counts(self) -> dict[str, int]:
         """By reason, without what is peculiar to a row."""
-        return dict(Counter(line["reason"].partition(":")[0] for line in self.lines))
+        found: Counter[str] = Counter()
+        for line in self._mine:
+            found[line["reason"].partition(":")[0]] += line.get("rows", 1)
+        return dict(found)
+
+    def sentences(self) -> list[str]:
+        """What to say of it: a line a reason, and one a prompt for the rows that were not drawn."""
+        of = "" if self.part == TRAIN else f" of {self.part}"
+        drawn = [line for line in self._mine if "rows" in line]
+        said = [f"{count} rows, {reason}" for reason, count in self.counts.items() if reason != "not drawn"]
+        said += [f"{line['rows']} of {line['of']} rows of {line['prompt']!r}, {line['reason']}" for line in drawn]
+        return [f"left out{of}: {each}" for each in said]
 
 
 def split_folders(folders: Sequence[Path], split: str) -> list[Path]:
@@ -46,20 +77,27 @@ def split_folders(folders: Sequence[Path], split: str) -> list[Path]:
 
 
 def read_folders(folders: Iterable[Path], options: DataOptions, left_out: LeftOut) -> list[Example]:
-    """The scored judgments with their items, in the folders' order, once each."""
-    seen: set[str] = set()
-    examples = []
+    """The scored judgments with their items, in the folders' order, once each verdict: the one with most beside it."""
+    found: dict[str, Example] = {}
     for folder in folders:
         items = {item.id: item for item in read_records(folder / "items.jsonl", Item)}
         for judgment in _last_of_each_key(read_records(folder / "judgments.jsonl", Judgment)):
             problem = _problem(items.get(judgment.item), judgment, folder, options)
-            mark = content_id([judgment.item, judgment.judge, judgment.score, judgment.choice, judgment.ranking])
             if problem:
                 left_out.add(judgment.item, problem)
-            elif mark not in seen:
-                seen.add(mark)
-                examples.append(Example(_with_path(items[judgment.item], folder), judgment))
-    return examples
+                continue
+            verdict = [judgment.score, judgment.choice, judgment.ranking, dict(judgment.criteria or {})]
+            mark = content_id([judgment.item, judgment.judge, verdict])
+            if mark in found:
+                left_out.add(judgment.item, "duplicate: the same verdict by the same judge, with no more beside it")
+            if mark not in found or _beside(judgment) > _beside(found[mark].target):
+                found[mark] = Example(_with_path(items[judgment.item], folder), judgment)
+    return list(found.values())
+
+
+def _beside(judgment: Judgment) -> int:
+    """How much a verdict has beside it: a rubric, a rationale."""
+    return sum(bool((text or "").strip()) for text in (judgment.rubric, judgment.reasoning))
 
 
 def _last_of_each_key(judgments: Iterable[Judgment]) -> list[Judgment]:

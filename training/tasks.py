@@ -47,38 +47,50 @@ def make_tasks(
 ) -> list[Task]:
     """The rows of a training or validation set, in an order of their own that depends on `seed`.
 
-    As many as there are in the mix: the prompt of which there is least for its share decides. Raises InputError where a
-    prompt has none.
+    As many as there are in the mix: the prompt of which there is least for its share decides. A pair is drawn with all
+    its orders. Rows that are not drawn are counted in `left_out`. Raises InputError where a prompt has none.
     """  # fmt: skip
-    found = {name: _tasks_of(name, examples, options, seed, left_out) for name in mix}
-    for name, tasks in found.items():
-        if not tasks:
+    found = {name: _groups_of(name, examples, options, seed, left_out) for name in mix}
+    for name, groups in found.items():
+        if not groups:
             raise InputError(
-                f"mix: got no row for {name!r} among {len(examples)} examples. Left out: {left_out.counts}. Expected "
-                "rows of its kind, with a rationale or a rubric where its reply has one; or leave it out of the mix."
+                f"mix: got no row for {name!r} among {len(examples)} examples of the {left_out.part} set. Left out: "
+                f"{left_out.counts}. Expected rows of its kind, with a rationale or a rubric where its reply has one; "
+                f"give a {left_out.part} set that has them, or leave {name!r} out of the mix."
             )
-    total = min(len(tasks) / mix[name] for name, tasks in found.items()) * share
+    rows = {name: sum(map(len, groups)) for name, groups in found.items()}
+    fits = {name: rows[name] / mix[name] for name in mix}  # how many rows the whole set could have
+    fewest = min(fits, key=lambda name: fits[name])
     chosen = []
-    for name, tasks in found.items():
-        rng = random.Random(f"{seed} {name}")
-        chosen += rng.sample(tasks, max(1, round(total * mix[name])))
+    for name, groups in found.items():
+        wanted = fits[fewest] * share * mix[name] / (rows[name] / len(groups))
+        drawn = random.Random(f"{seed} {name}").sample(groups, max(1, round(wanted)))
+        tasks = [task for group in drawn for task in group]
+        if missing := rows[name] - len(tasks):
+            why = [f"share {share:g} of the rows"] if share < 1 else []
+            if fits[name] > fits[fewest]:
+                why.append(f"the mix's share; {fewest!r} has fewest for its own, {rows[fewest]} for {mix[fewest]:g}")
+            left_out.add_not_drawn(tasks[0].prompt.name, missing, rows[name], ", ".join(why))
+        chosen += tasks
     return chosen
 
 
-def _tasks_of(name: str, examples: Sequence[Example], options: DataOptions, seed: int, left_out: LeftOut) -> list[Task]:
-    """All rows that a prompt can have."""
+def _groups_of(
+    name: str, examples: Sequence[Example], options: DataOptions, seed: int, left_out: LeftOut
+) -> list[list[Task]]:
+    """All rows that a prompt can have; a pair's orders, which are drawn together, in one group."""
     plain, with_reference = load_prompt(name), load_prompt(name, reference=True)
-    tasks = []
+    groups = []
     for example in (each for each in examples if each.item.kind == plain.kind):
         if problem := _lacking(example, plain):
             left_out.add(example.item.id, problem, prompt=plain.name)
             continue
         shown = _shows_reference(example, options.reference_share, seed)
         prompt = with_reference if shown else plain
-        tasks.append(Task(example, prompt, tuple(range(len(example.item.responses)))))
-        if options.swap and plain.kind == "pairwise":
-            tasks += _swapped(example, prompt, left_out)
-    return tasks
+        as_it_stands = Task(example, prompt, tuple(range(len(example.item.responses))))
+        swapped = _swapped(example, prompt, left_out) if options.swap and plain.kind == "pairwise" else []
+        groups.append([as_it_stands, *swapped])
+    return groups
 
 
 def _lacking(example: Example, prompt: Prompt) -> str | None:
@@ -88,9 +100,7 @@ def _lacking(example: Example, prompt: Prompt) -> str | None:
         return "no rationale"
     if "rubric" in form.tags and not (target.rubric or "").strip():
         return "no rubric"
-    if prompt.kind == "pointwise" and (target.score is None or str(int(target.score)) not in form.menu):
-        return f"score not on the prompt's scale: {target.score}"
-    if prompt.kind == "pointwise" and target.score != int(target.score):
+    if prompt.kind == "pointwise" and target.score not in range(form.low, form.high + 1):
         return f"score not on the prompt's scale: {target.score}"
     if prompt.kind == "pairwise" and target.choice not in form.menu:
         return f"choice not on the prompt's menu: {target.choice}"
