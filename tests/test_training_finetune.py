@@ -178,7 +178,7 @@ def test_a_finished_run_is_not_made_again_and_other_settings_are_refused(fitted,
     made = (fitted / "final" / "model.safetensors").stat().st_mtime_ns
     fit("videojudge-3b", qwen25_checkpoint, dataset, fitted, epochs=3, max_steps=4)
     assert (fitted / "final" / "model.safetensors").stat().st_mtime_ns == made
-    with pytest.raises(StoreError, match="other settings"):
+    with pytest.raises(StoreError, match="other settings: recipe.max_steps was 4, now 5. Use"):
         fit("videojudge-3b", qwen25_checkpoint, dataset, fitted, epochs=3, max_steps=5)
 
 
@@ -204,7 +204,9 @@ def test_rows_that_do_not_fit_are_left_out_before_training_and_named(qwen25_chec
     with pytest.raises(InputError, match="none of 12 rows .*longer than 50 tokens"):
         fit("videojudge-3b", qwen25_checkpoint, dataset, tmp_path, max_tokens=50)
     named = [json.loads(line) for line in (tmp_path / "left_out.jsonl").read_text().splitlines()]
-    assert len(named) >= 12 and all(line["item"] and line["prompt"] for line in named)
+    too_long = [line for line in named if line["reason"].startswith("longer than 50 tokens")]
+    assert len([line for line in too_long if "set" not in line]) == 12 and all(line["item"] for line in too_long)
+    assert {line["set"] for line in too_long if "set" in line} == {"validation"}
 
 
 def test_a_video_in_both_sets_is_refused(qwen25_checkpoint, dataset):
