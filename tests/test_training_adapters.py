@@ -12,12 +12,13 @@ from test_local import whole_logits
 
 from training.__main__ import main
 from training.adapters import Lora, add_lora, language_layers, save_adapter
-from training.merge import RECORD, merge
+from training.merge import merge
+from training.provenance import MERGED
 from workbench.backends.base import Chat
 from workbench.backends.judge_file import JudgeFile, read_judge_file, write_judge_file
 from workbench.backends.loading import load_model, place, read_config, reads_video, resolve
 from workbench.backends.local import load_local
-from workbench.errors import BackendError
+from workbench.errors import BackendError, InputError
 from workbench.schema import Sampling
 
 CHECKPOINTS = ["qwen25_checkpoint", "qwen3_checkpoint", "smolvlm_checkpoint", "text_checkpoint"]
@@ -78,6 +79,14 @@ def test_the_adapter_is_on_the_language_model_and_nowhere_else(name, request):
     assert len(trained) == 2 * len(matched)
 
 
+@pytest.mark.parametrize("size", [{"rank": 0}, {"alpha": 0}, {"rank": -1}, {"dropout": 1.0}])
+def test_an_adapter_of_no_size_is_refused_with_a_reason(size, tmp_path, capsys):
+    with pytest.raises(InputError, match=f"{next(iter(size))}: got"):
+        Lora(**size)
+    assert main(["dpo", str(tmp_path), "--base", "b", "--rank", "0", "--out", str(tmp_path / "out")]) == 2
+    assert "rank: got 0, expected at least 1, such as 16" in capsys.readouterr().err
+
+
 def test_the_adapter_names_its_base_without_its_path(adapter, qwen25_checkpoint):
     config = json.loads((adapter / "adapter_config.json").read_text())
     assert config["base_model_name_or_path"] == qwen25_checkpoint.name
@@ -99,11 +108,13 @@ def test_what_is_carried_along(adapter, qwen25_checkpoint, tmp_path):
 
 def test_where_it_came_from_is_recorded_and_merging_again_gives_the_same(adapter, qwen25_checkpoint, tmp_path):
     folders = [merge(str(qwen25_checkpoint), str(adapter), tmp_path / name).folder for name in ("one", "two")]
-    record = json.loads((folders[0] / RECORD).read_text())
+    record = json.loads((folders[0] / MERGED).read_text())
     assert record["base"] == {
         "model": qwen25_checkpoint.name,
         "revision": resolve(str(qwen25_checkpoint), None).revision,
     }
+    assert record["lineage"]["root"] == qwen25_checkpoint.name
+    assert [stage["name"] for stage in record["lineage"]["stages"]] == ["adapter"]
     assert record["adapter"]["revision"] == resolve(str(adapter), None).revision
     assert (record["adapter"]["r"], record["adapter"]["lora_alpha"], record["dtype"]) == (4, 8, "float32")
     assert record["largest_logit_change"] > 0 and set(record["versions"]) == {"torch", "transformers", "peft"}

@@ -15,6 +15,7 @@ from tests.test_training_finetune import ROOT, wait_for_losses
 from training.__main__ import main
 from training.adapters import Lora
 from training.preferences import Pair, PairOptions, agrees, make_preferences, pair_samples
+from training.push_plan import plan_push
 from workbench.backends.local import load_local
 from workbench.errors import InputError
 from workbench.judge_options import prompt_of_record, prompt_record
@@ -303,6 +304,14 @@ def test_held_out_pairs_are_measured_with_an_interval(trained):
     assert figures["reward margin"]["low"] <= figures["reward margin"]["value"] <= figures["reward margin"]["high"]
 
 
+def test_the_card_counts_the_pairs_and_says_what_its_figures_are_of(trained, qwen25_checkpoint):
+    card = plan_push(trained, "ann/dpo", merge=str(qwen25_checkpoint), say=lambda line: None).card
+    for said in ("| labels by | target |", "| train.pairs | 6 |", "| train.videos | 3 |", "| held out.pairs | 2 |",
+                 "by `python -m training dpo`, on pairs", "Not measured: how far its verdicts"):  # fmt: skip
+        assert said in card, said
+    assert "intervals over videos. Ratings and" not in card  # that is what evaluate measures
+
+
 def test_full_tuning_has_the_same_reference_and_learns(pairs, qwen25_checkpoint, trained, tmp_path):
     final = run(pairs, qwen25_checkpoint, tmp_path / "run", lora=False, lr=1e-3)
     references = [sorted(map(str, map(json.loads, (folder / "reference-0.jsonl").open())))
@@ -333,6 +342,7 @@ def test_a_killed_training_goes_on_with_the_losses_it_would_have_had(
         run(pairs, qwen25_checkpoint, tmp_path / "run", save_every=2)
     monkeypatch.setattr(dpo_feed, "preference_loss", first)
     reference = (tmp_path / "run" / "reference-0.jsonl").read_text()
+    (tmp_path / "run" / "reference-0.jsonl").write_text(reference + '{"request": "ab')  # a line that the kill broke off
     run(pairs, qwen25_checkpoint, tmp_path / "run", save_every=2)
     again, _ = lines_of(tmp_path / "run")
     assert [line["step"] for line in again] == [line["step"] for line in whole]

@@ -88,6 +88,35 @@ def test_a_checkpoint_of_a_run_knows_its_run(tuned):
     assert [each.name for each in checkpoints(tuned)] == ["checkpoints/step-10", "checkpoints/step-200", "final"]
 
 
+def test_the_card_of_an_earlier_checkpoint_tells_nothing_of_later_weights(tuned, tmp_path):
+    earlier = tuned / "checkpoints/step-10"
+    plan = plan_push(earlier, "ann/cook")
+    assert "| training | 10 | loss 1.5 |" in plan.card
+    for of_the_final_one in ("0.910", "loss 0.25", "validation_loss"):
+        assert of_the_final_one not in plan.card
+    assert any(note.startswith("it was not measured") for note in plan.notes)
+    given = tmp_path / "figures.json"
+    given.write_text(json.dumps({"pointwise": {"MAE": {"value": 0.625, "low": 0.5, "high": 0.75, "n": 9}}}))
+    assert "0.625" in plan_push(earlier, "ann/cook", figures=given).card
+
+
+def test_a_final_model_of_an_earlier_step_tells_nothing_of_later_ones(tuned):
+    """With early stop the best checkpoint becomes the final one, and steps follow it."""
+    (tuned / "status.json").write_text(json.dumps({"state": "done", "step": 10}))
+    card = plan_push(tuned, "ann/cook").card
+    assert "0.910" in card and "loss 1.5" in card and "validation_loss 0.5" not in card
+
+
+def test_a_stage_of_an_embedded_fit_is_told_up_to_its_end(qwen25_checkpoint, tmp_path):
+    dense = shutil.copytree(qwen25_checkpoint, tmp_path / "fit/dense")
+    lines = [
+        {"stage": stage, "step": 7, "loss": loss} for stage, loss in (("reading", 1.5), ("dense", 0.5), ("judge", 0.25))
+    ]
+    (tmp_path / "fit/metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    card = plan_push(dense, "ann/dense").card
+    assert "loss 1.5" in card and "loss 0.5" in card and "loss 0.25" not in card
+
+
 def test_an_embedded_fit_is_known_by_its_sizes(tmp_path):
     fitted = tmp_path / "fit"
     shutil.copytree(ROOT / "workbench/embedded", fitted / "judge")
@@ -141,6 +170,40 @@ def test_an_adapter_names_a_base_that_others_have_or_is_merged(adapter, qwen25_c
     assert (front["library_name"], front["base_model_relation"], front["license"]) == ("peft", "adapter", "apache-2.0")
     assert "hf:Qwen/Qwen2.5-VL-7B-Instruct+ann/lora" in plan.card
     assert {"adapter_model.safetensors", "adapter_config.json"} <= {file.path for file in plan.files}
+
+
+def test_a_merge_is_used_again_only_for_the_same_base_and_adapter(adapter, qwen25_checkpoint, tmp_path, monkeypatch):
+    from training import merge as merging
+    from workbench.backends.loading import content_hash
+
+    def fake(base, adapter, out, *, say):
+        shutil.copytree(base, out)
+        parts = {"base": base, "adapter": adapter}
+        record = {
+            name: {"model": Path(path).name, "revision": content_hash(Path(path))} for name, path in parts.items()
+        }
+        (out / "merged.json").write_text(json.dumps(record))
+        made.append(base)
+
+    def base_of_the_push(base) -> bytes:
+        plan = plan_push(adapter, "ann/lora", merge=str(base), say=lambda line: None)
+        (config,) = [file.content for file in plan.files if file.path == "config.json"]
+        return config.read_bytes()
+
+    made: list[str] = []
+    monkeypatch.setattr(merging, "merge", fake)
+    other = shutil.copytree(qwen25_checkpoint, tmp_path / "other")
+    config = json.loads((other / "config.json").read_text())
+    (other / "config.json").write_text(json.dumps(config | {"initializer_range": 0.5}))
+    for base, times in ((qwen25_checkpoint, 1), (qwen25_checkpoint, 1), (other, 2)):
+        assert base_of_the_push(base) == (base / "config.json").read_bytes() and len(made) == times
+    config = json.loads((adapter / "adapter_config.json").read_text())
+    (adapter / "adapter_config.json").write_text(json.dumps(config | {"lora_alpha": 1}))
+    base_of_the_push(other)
+    assert len(made) == 3, "the adapter is another one"
+    (tmp_path / "lora-merged/merged.json").unlink()
+    with pytest.raises(InputError, match="is no merged checkpoint"):
+        base_of_the_push(other)
 
 
 def test_the_dry_run_lists_files_and_card_and_sends_nothing(tuned, capsys, monkeypatch):

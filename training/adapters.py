@@ -7,6 +7,7 @@ from typing import Any
 
 from workbench.backends.judge_file import JudgeFile, write_judge_file
 from workbench.backends.loading import Source
+from workbench.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -16,6 +17,15 @@ class Lora:
     rank: int = 16
     alpha: int = 32
     dropout: float = 0.0
+
+    def __post_init__(self):
+        for name in ("rank", "alpha"):
+            if getattr(self, name) < 1:
+                raise InputError(
+                    f"{name}: got {getattr(self, name)}, expected at least 1, such as {getattr(Lora, name)}."
+                )
+        if not 0 <= self.dropout < 1:
+            raise InputError(f"dropout: got {self.dropout}, expected 0 or a share below 1.")
 
 
 def add_lora(model: Any, lora: Lora) -> Any:
@@ -48,7 +58,7 @@ def save_adapter(adapted: Any, folder: Path, base: Source, judge_file: JudgeFile
     The config names the base by its Hub id, or by the last part of its folder, and its revision.
     """
     for config in adapted.peft_config.values():
-        config.base_model_name_or_path, config.revision = base.hub_id or base.folder.name, base.revision
+        config.base_model_name_or_path, config.revision = base.hub_id or base.folder.resolve().name, base.revision
     adapted.save_pretrained(folder, save_embedding_layers=False)  # none are trained; asking would go to the Hub
     (folder / "README.md").unlink(missing_ok=True)  # peft's empty form
     if judge_file is not None:

@@ -14,6 +14,7 @@ from training.dpo_requests import Request
 from training.feature_store import FeatureStore, Vision
 from training.features import merged_features
 from training.intervals import clustered
+from training.model_card import HELD_OUT_PAIRS
 from training.parallel import Team
 from training.recipes import Recipe
 from training.schedule import MicroPlan, Sizes, schedule
@@ -25,7 +26,7 @@ from workbench.backends.encoding import Encoded, encode_chat
 from workbench.errors import InputError
 from workbench.prompts import render
 from workbench.schema import Video, content_id
-from workbench.store import read_lines
+from workbench.store import cut_broken_tail, read_lines
 
 
 class Ask(NamedTuple):
@@ -103,9 +104,11 @@ class Requests:
         missing = [request for request in requests if self._key(request) not in self.known]
         mine = missing[self.team.rank :: self.team.size]
         rounds = -(-len(missing) // self.team.size)
+        own = self.out / f"reference-{self.team.rank}.jsonl"
+        cut_broken_tail(own)  # what a killed process left
         off = self.tuning.adapted.disable_adapter() if self.tuning.adapted is not None else nullcontext()
         objective.eval()
-        with off, torch.no_grad(), (self.out / f"reference-{self.team.rank}.jsonl").open("a", encoding="utf-8") as file:
+        with off, torch.no_grad(), own.open("a", encoding="utf-8") as file:
             for number in range(rounds):  # equally many on all processes: sharded weights are gathered by all
                 request = mine[number] if number < len(mine) else missing[0]
                 with self.team.arithmetic():
@@ -168,7 +171,7 @@ class Requests:
             return {}
         found = np.array(margins)
         return {
-            "held-out pairs": {
+            HELD_OUT_PAIRS: {
                 "accuracy": clustered(lambda rows: float((found[rows] > 0).mean()), groups)._asdict(),
                 "reward margin": clustered(lambda rows: float(found[rows].mean()), groups)._asdict(),
             }

@@ -5,7 +5,7 @@ Beside that: RUN/reference-N.jsonl, the reference's log-probability of every rep
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 from training.adapters import Lora
 from training.dpo import DpoOptions
 from training.dpo_feed import Requests
-from training.dpo_requests import Preferences, hold_out, read_preferences
+from training.dpo_requests import Preferences, Request, hold_out, read_preferences
 from training.parallel import join, lay_out
 from training.recipes import Recipe
 from training.run_folder import Say, follow, made_before, make_final, open_run, silent, tell_left_out
@@ -56,12 +56,11 @@ def run_dpo(
     recipe = dpo_recipe(base, preferences, lora, **changes)
     team = join(recipe.precision)
     kept, held_out = hold_out(preferences.requests, options.validation, recipe.seed)
-    marks = {name: content_id([each.mark for each in some]) for name, some in (("train", kept), ("held_out", held_out))}
     config = {
         "training": 1,
         "recipe": recipe.record(),
         "options": asdict(options),
-        "data": marks,
+        "data": data_record(preferences, kept, held_out),
         "processes": team.size,
     }
     say = say if team.leads else silent
@@ -93,6 +92,20 @@ def run_dpo(
                     f"{mode}: {name} {figure['value']:.3f} [{figure['low']:.3f}, {figure['high']:.3f}], n = {figure['n']}"
                 )
         return out / "final"
+
+
+def data_record(preferences: Preferences, kept: Sequence[Request], held_out: Sequence[Request]) -> dict[str, Any]:
+    """What run.json keeps of the pairs: whose labels, which prompt, and a hash and counts of both sets."""
+    sets = {"train": kept, "held_out": held_out}
+    return {"labels_by": preferences.record["labels_by"], "prompt": preferences.prompt.name} | {
+        name: {
+            "sha256": content_id([each.mark for each in some]),
+            "pairs": sum(len(each.pairs) for each in some),
+            "requests": len(some),
+            "videos": len({each.task.video for each in some}),
+        }
+        for name, some in sets.items()
+    }
 
 
 def other_judge(record: Mapping[str, Any], tuning: Tuning) -> str:

@@ -1,7 +1,7 @@
 """Base + adapter become one full checkpoint that answers alike: merged in float32, written, read back and compared.
 
 OUT/ holds the weights, the processor and generation files, judge.json if adapter or base has one, and merged.json: what
-it was made from. It appears only when the comparison has passed.
+it was made from, and all that came before that. It appears only when the comparison has passed.
 """
 
 import json
@@ -10,6 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from training.lineage import lineage_of_merge
+from training.provenance import MERGED
 from workbench.backends.adapters import apply_adapter
 from workbench.backends.judge_file import read_judge_file, write_judge_file
 from workbench.backends.loading import (
@@ -29,7 +31,6 @@ from workbench.store import versions
 if TYPE_CHECKING:
     import torch
 
-RECORD = "merged.json"
 CLOSE = 1e-4  # of the largest logit: what float32 sums may differ by
 VERSIONS = ("torch", "transformers", "peft")
 
@@ -139,9 +140,10 @@ def _record(part: Path, source: Source, added: Source, figures: dict[str, Any]) 
     config = json.loads((added.folder / "adapter_config.json").read_text(encoding="utf-8"))
     sizes = {name: config[name] for name in ("peft_type", "r", "lora_alpha") if name in config}
     record = {
-        "base": {"model": source.hub_id or source.folder.name, "revision": source.revision},
+        "base": {"model": source.hub_id or source.folder.resolve().name, "revision": source.revision},
         "adapter": {"model": added.hub_id or added.folder.name, "revision": added.revision, **sizes},
+        "lineage": lineage_of_merge(source, added).record(),
         **figures,
         "versions": {name: versions()[name] for name in VERSIONS},
     }
-    (part / RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    (part / MERGED).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")

@@ -7,30 +7,49 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from training.provenance import SCRATCH, Licence
+from training.lineage import Lineage, Stage
+from training.provenance import SCRATCH
 from training.runs import Figures
 from workbench.backends.judge_file import JudgeFile
 
 WITHOUT_VIDEO = ", without the video"  # ends the name of the mode that evaluate measures with nothing to look at
 UNKNOWN = "Not recorded."
 MANY = 60  # settings listed one by one
+HELD_OUT_PAIRS, QUALITY_LEVELS = "held-out pairs", "quality levels"  # modes of figures that evaluate does not make
+EVALUATE = (
+    "On data kept out of training, by `python -m training evaluate`; 95 % bootstrap intervals over videos. Ratings and "
+    "choices are compared where the reply was well-formed; n counts replies, and a pair in both orders is two."
+)
+MEASURED_BY = {
+    HELD_OUT_PAIRS: "At the end of training, by `python -m training dpo`, on pairs of replies about held-out videos; 95 % "
+    "bootstrap intervals over videos, n counts pairs. Accuracy is the share of pairs whose chosen reply gained on the "
+    "rejected one: it tells that the training took hold, not how good the verdicts are.",
+    QUALITY_LEVELS: "By `python -m training quality-levels`: Spearman's correlation of its level scores with the true ones; "
+    "95 % bootstrap intervals over clips, n counts clips whose reply had a level.",
+}
 ABSOLUTE = re.compile(r"^(?:--[\w-]+=)?(?:~|/|[A-Za-z]:\\)")
 
 
 class CardFacts(NamedTuple):
-    """What a card is written from. `head` is the run's run.json, `data` its counts; all may be empty."""
+    """What a card is written from. `head` is the run's run.json, `data` its counts; all may be empty.
+
+    `lineage` leads back to what others published; the stages in it end with the training that made this checkpoint.
+    """
 
     repo: str
     adapter: bool
     parameters: int
     declared: JudgeFile | None
     architecture: str
-    base: str | None
-    licence: Licence
+    lineage: Lineage
     head: Mapping[str, Any]
     metrics: Sequence[Mapping[str, Any]]
     data: Mapping[str, Any]
     figures: Figures
+
+    @property
+    def base(self) -> str | None:
+        return self.lineage.root.name
 
 
 def write_card(facts: CardFacts) -> str:
@@ -40,7 +59,7 @@ def write_card(facts: CardFacts) -> str:
 
 
 def _front_matter(facts: CardFacts) -> str:
-    licence = facts.licence
+    licence = facts.lineage.licence
     front: dict[str, Any] = {
         "library_name": "peft" if facts.adapter else "transformers",
         "pipeline_tag": "video-text-to-text",
@@ -59,13 +78,15 @@ def _on_hub(base: str | None) -> bool:
 
 
 def _summary(facts: CardFacts) -> str:
-    made_of = {None: "Its base is not recorded.", SCRATCH: "Trained from random weights."}
-    origin = made_of.get(facts.base, f"Trained from {_code(facts.base)}.")
+    made_of = {None: "Its base is not recorded", SCRATCH: "Trained from random weights"}
+    origin = made_of.get(facts.base, f"Trained from {_code(facts.base)}")
+    if (trainings := len(facts.lineage.stages)) > 1:
+        origin += f", in {trainings} trainings, one on the other"
     size = f"{facts.parameters / 1e6:,.1f} million parameters"
     what = f"a {facts.architecture} adapter, {size}" if facts.adapter else f"a {facts.architecture}, {size}"
     return (
         f"# {facts.repo.split('/')[1]}\n\nA judge of answers about videos: it reads a video, an instruction and one or more "
-        f"responses, reasons, and rates or compares them. It is {what}. {origin} Made with the VideoJudge workbench."
+        f"responses, reasons, and rates or compares them. It is {what}. {origin}. Made with the VideoJudge workbench."
     )
 
 
@@ -96,23 +117,41 @@ def _frames(policy: Any) -> str:
 
 
 def _data(facts: CardFacts) -> str:
-    rows = [(name.replace("_", " "), _plain(value)) for name, value in _flat(facts.data)]
-    return "## Data\n\n" + (_table(("", ""), rows) if rows else UNKNOWN)
+    rows = _counts(facts.data)
+    parts = ["## Data", _table(("", ""), rows) if rows else UNKNOWN]
+    for stage in _stages_before(facts):
+        parts += [
+            f"Before that, of {_code(stage.name)}:",
+            _table(("", ""), _counts(stage.data)) if stage.data else UNKNOWN,
+        ]
+    return "\n\n".join(parts)
+
+
+def _counts(data: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [(name.replace("_", " "), _plain(value)) for name, value in _flat(data)]
+
+
+def _stages_before(facts: CardFacts) -> Sequence[Stage]:
+    """The trainings that this one was built on, the last one first."""
+    return facts.lineage.stages[-2::-1]
 
 
 def _training(facts: CardFacts) -> str:
-    head, parts = facts.head, ["## How it was trained"]
+    head, parts, own = facts.head, ["## How it was trained"], []
+    if _stages_before(facts):
+        rows = [(_code(stage.name), stage.tuned) for stage in facts.lineage.stages]
+        parts += [_table(("training, one on the other", "what was trained"), rows), "The last of them:"]
     if head.get("command"):
-        parts.append(f"```\n{_portable(head['command'])}\n```")
+        own.append(f"```\n{_portable(head['command'])}\n```")
     told = {name: value for name, value in head.get("config", {}).items() if name not in ("data", "training")}
     settings = [(name, _plain(value)) for name, value in _flat(told) if value is not None]
     if settings:
-        parts.append(_table(("setting", "value"), settings[:MANY]))
+        own.append(_table(("setting", "value"), settings[:MANY]))
     if facts.metrics:
-        parts.append(_table(("stage", "steps", "last logged", "seconds"), _stages(facts.metrics)))
+        own.append(_table(("stage", "steps", "last logged", "seconds"), _stages(facts.metrics)))
     if head.get("versions"):
-        parts.append("Versions: " + ", ".join(f"{name} {version}" for name, version in head["versions"].items()) + ".")
-    return "\n\n".join([*parts, *([UNKNOWN] if parts[1:] == [] else [])])
+        own.append("Versions: " + ", ".join(f"{name} {version}" for name, version in head["versions"].items()) + ".")
+    return "\n\n".join([*parts, *(own or [UNKNOWN])])
 
 
 def _stages(metrics: Sequence[Mapping[str, Any]]) -> list[tuple]:
@@ -129,18 +168,26 @@ def _stages(metrics: Sequence[Mapping[str, Any]]) -> list[tuple]:
 
 
 def _measured(facts: CardFacts) -> str:
-    if not facts.figures:
-        return "## How well it does\n\nNot measured. `python -m training evaluate` does it, on a world it has not seen."
-    rows = [
-        (mode, name, f"{each['value']:.3f}", f"{each['low']:.3f} to {each['high']:.3f}", each["n"])
-        for mode, some in facts.figures.items()
-        for name, each in some.items()
+    rows: dict[str, list[tuple]] = {}  # by what measured them
+    for mode, some in facts.figures.items():
+        rows.setdefault(MEASURED_BY.get(mode, EVALUATE), []).extend(
+            (mode, name, f"{each['value']:.3f}", f"{each['low']:.3f} to {each['high']:.3f}", each["n"])
+            for name, each in some.items()
+        )
+    parts = [
+        f"{how}\n\n{_table(('mode', 'figure', 'value', '95 % interval', 'n'), some)}" for how, some in rows.items()
     ]
-    return (
-        "## How well it does\n\nOn data kept out of training, by `python -m training evaluate`; 95 % bootstrap intervals "
-        "over videos. Ratings and choices are compared where the reply was well-formed; n counts replies, and a pair in "
-        f"both orders is two.\n\n{_table(('mode', 'figure', 'value', '95 % interval', 'n'), rows)}"
-    )
+    if not has_verdict_figures(facts.figures):
+        parts.append(
+            "Not measured: how far its verdicts agree with known ones. `python -m training evaluate` does it, on a world "
+            "it has not seen."
+        )
+    return "\n\n".join(["## How well it does", *parts])
+
+
+def has_verdict_figures(figures: Figures) -> bool:
+    """Whether something tells how good its verdicts are; what a preference training says of its own pairs does not."""
+    return any(mode != HELD_OUT_PAIRS for mode in figures)
 
 
 def _reliance(facts: CardFacts) -> str:
@@ -169,7 +216,7 @@ def _limits(facts: CardFacts) -> str:
 
 
 def _licence(facts: CardFacts) -> str:
-    licence = facts.licence
+    licence = facts.lineage.licence
     if licence.id is None:
         known = f"that of {_code(facts.base)}" if facts.base else "that of its base, which is not recorded"
         return f"## Licence\n\nNot known here. Weights carry the licence of what they were trained from: {known}. Read it first."

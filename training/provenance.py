@@ -15,6 +15,7 @@ from workbench.schema import Item
 from workbench.store import read_lines
 
 SCRATCH = "random weights"
+MERGED = "merged.json"  # what a merged checkpoint keeps of what it was made from
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
 
@@ -53,25 +54,30 @@ LICENCES: Mapping[str, Licence] = {
 
 
 def base_of(checkpoint: Checkpoint, run: TrainingRun) -> Base:
-    """What the checkpoint was trained from, by its adapter, its merge record, or its run's settings."""
+    """What the checkpoint was trained from, by its adapter, its merge record, or its run's settings.
+
+    Adapters and merge records keep the last part of a folder's path; the run's settings say where that is.
+    """
+    given = _named(run.config.get("recipe", {}).get("base"))
     folder = checkpoint.folder
     if checkpoint.adapter:
-        return _named(read_json(folder / "adapter_config.json").get("base_model_name_or_path"))
-    if (folder / "merged.json").is_file():
-        return _named(read_json(folder / "merged.json").get("base", {}).get("model"))
-    given = run.config.get("recipe", {}).get("base")
-    if given is None and fit_preset(checkpoint, run) is not None:
-        return Base(SCRATCH)
-    return _named(given)
+        kept = read_json(folder / "adapter_config.json").get("base_model_name_or_path")
+    elif (folder / MERGED).is_file():
+        kept = read_json(folder / MERGED).get("base", {}).get("model")
+    else:
+        return Base(SCRATCH) if given.name is None and fit_preset(checkpoint, run) else given
+    return given if kept in (None, "", given.name) else _named(kept, look=isinstance(kept, str) and "/" in kept)
 
 
-def _named(given: Any) -> Base:
+def _named(given: Any, look: bool = True) -> Base:
+    """A base by the Hub id or path that it is called by; a bare last part is no path to `look` for."""
     if not (isinstance(given, str) and given):
         return Base(None)
     given = given.removeprefix("hf:")
-    if Path(given).expanduser().is_dir():
-        return Base(Path(given).expanduser().resolve().name, Path(given).expanduser())
-    return Base(given if HUB_ID.fullmatch(given) else Path(given).name)
+    folder = Path(given).expanduser()
+    if look and folder.is_dir():
+        return Base(folder.resolve().name, folder)
+    return Base(given if HUB_ID.fullmatch(given) else folder.name)
 
 
 def licence_of(base: Base) -> Licence:

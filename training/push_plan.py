@@ -6,8 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from training.model_card import CardFacts, write_card
-from training.provenance import base_of, data_of, judge_file_of, licence_of
+from training.lineage import lineage_of
+from training.model_card import CardFacts, has_verdict_figures, write_card
+from training.provenance import base_of, data_of, judge_file_of
+from training.push_weights import merged_beside, run_until
 from training.runs import Checkpoint, Figures, TrainingRun, find_checkpoint, read_figures, read_json
 from workbench.backends.judge_file import NAME as JUDGE_FILE
 from workbench.backends.loading import parameter_count
@@ -61,7 +63,7 @@ def plan_push(
     """Plan the push of a run or a checkpoint. Nothing is sent, and no token is asked for.
 
     Args:
-        figures: JSON file that evaluate wrote; default: figures.json of the run, where there is one.
+        figures: JSON file that evaluate wrote; default for the finished model: figures.json of the run, where there is one.
         merge: base to merge an adapter into, "" for the one that the adapter names; None leaves it an adapter.
 
     Raises InputError for a malformed repository name, a path that holds no judge, an adapter that nobody else could use.
@@ -69,13 +71,13 @@ def plan_push(
     if not REPO.fullmatch(repo) or "--" in repo or ".." in repo or repo.endswith((".git", ".", "-")):
         raise InputError(f"repo: got {repo!r}, expected user/name, of letters, digits, dots, dashes and underscores.")
     checkpoint, run = find_checkpoint(path)
+    run = run_until(checkpoint, run)
     if merge is not None:
-        checkpoint = _merged(checkpoint, run, merge, say)
-    measured = read_figures(figures) if figures else run.figures
-    facts = _facts(repo, checkpoint, run, measured)
-    if checkpoint.adapter and not _is_hub_id(facts.base):
+        checkpoint = merged_beside(checkpoint, run, merge, say)
+    facts = _facts(repo, checkpoint, run, read_figures(figures) if figures else run.figures)
+    if checkpoint.adapter and not _is_hub_id(base := base_of(checkpoint, run).name):
         raise InputError(
-            f"run: the adapter {checkpoint.name!r} names {facts.base or 'nothing'} as its base, which is no Hub id, so "
+            f"run: the adapter {checkpoint.name!r} names {base or 'nothing'} as its base, which is no Hub id, so "
             "nobody else could use it. Push it with --merge BASE, where BASE is that model's folder or Hub id."
         )
     own = _own_card(checkpoint)
@@ -87,18 +89,17 @@ def plan_push(
 
 
 def _facts(repo: str, checkpoint: Checkpoint, run: TrainingRun, figures: Figures) -> CardFacts:
-    base = base_of(checkpoint, run)
+    lineage = lineage_of(checkpoint, run)
     return CardFacts(
         repo=repo,
         adapter=checkpoint.adapter,
         parameters=parameter_count(checkpoint.folder),
         declared=judge_file_of(checkpoint, run),
         architecture=_architecture(checkpoint),
-        base=base.name,
-        licence=licence_of(base),
+        lineage=lineage,
         head=run.head,
         metrics=run.metrics,
-        data=data_of(run),
+        data=data_of(run) or (lineage.stages[-1].data if lineage.stages else {}),
         figures=figures,
     )
 
@@ -111,22 +112,6 @@ def _architecture(checkpoint: Checkpoint) -> str:
 
 def _is_hub_id(name: str | None) -> bool:
     return name is not None and REPO.fullmatch(name) is not None
-
-
-def _merged(checkpoint: Checkpoint, run: TrainingRun, base: str, say: Callable[[str], None]) -> Checkpoint:
-    """The full checkpoint of an adapter, beside it: made once, and found there by the next push."""
-    if not checkpoint.adapter:
-        raise InputError(f"--merge: {checkpoint.name!r} is no adapter but a full checkpoint; leave --merge out.")
-    base = base or str(run.config.get("recipe", {}).get("base") or base_of(checkpoint, run).name or "")
-    if not base:
-        raise InputError("--merge: the adapter does not name its base; give it: --merge BASE, a Hub id or a folder.")
-    out = checkpoint.folder.with_name(f"{checkpoint.folder.name}-merged")
-    if not out.exists():
-        from training.merge import merge
-
-        say(f"merging {checkpoint.name} into {Path(base).name if Path(base).is_dir() else base}")
-        merge(base, str(checkpoint.folder), out, say=say)
-    return Checkpoint(out.name, out, adapter=False, final=checkpoint.final)
 
 
 # -- files
@@ -175,9 +160,9 @@ def _notes(facts: CardFacts) -> list[str]:
         "nothing is recorded of how it was trained": not facts.head and not facts.metrics,
         "nothing is recorded of its data": not facts.data,
         "it was not measured; run python -m training evaluate JUDGE --data DIR --out figures.json, then give --figures": (
-            not facts.figures
+            not has_verdict_figures(facts.figures)
         ),
         "no judge.json says what it was trained for": facts.declared is None,
-        "the licence of its base is not known": facts.licence.id is None,
+        "the licence of its base is not known": facts.lineage.licence.id is None,
     }
     return [note for note, holds in missing.items() if holds]
