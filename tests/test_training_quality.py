@@ -1,6 +1,7 @@
 """Quality: which rows each stage learns from, what each trains, levels in words, and scores from their probabilities."""
 
 import json
+import shlex
 import subprocess
 import sys
 from dataclasses import replace
@@ -102,9 +103,22 @@ def test_the_judge_of_both_stages_is_loaded_and_says_what_it_is_for(fitted, data
     spec = f"{fitted / 'levels' / 'final'}+{fitted / 'justification' / 'final'}"
     judge = load_backend(spec)
     assert judge.report["adapter_largest_logit_change"] > 0
-    assert judge.declared.prompts == ("quality_reasoning", "pointwise")
+    assert judge.declared.prompts == ("quality", "quality_reasoning", "pointwise")
     levels = load_backend(str(fitted / "levels" / "final"))
     assert levels.declared.prompts == ("quality",) and levels.video_policy == SMALL
+
+
+def test_the_judge_of_both_stages_is_measured_on_the_prompt_of_the_first_by_the_printed_command(
+    fitted, data, qwen25_checkpoint, tmp_path, monkeypatch, capsys
+):
+    """Trained for so few steps it may write no level; that it is asked is what counts."""
+    monkeypatch.setattr("training.quality.load_quality_preset", lambda *_, **__: tiny(qwen25_checkpoint))
+    assert main(["quality", "--data", str(data), "--out", str(fitted)]) == 0
+    (printed,) = [line for line in capsys.readouterr().out.splitlines() if "quality-levels" in line]
+    command = printed.partition("-m training ")[2].replace("TEST", str(data))
+    assert main([*shlex.split(command), "--out", str(tmp_path / "figures.json")]) == 0
+    assert capsys.readouterr().out.count(" of 3 ") == 6  # a line a dimension, each with how many clips were asked about
+    assert "quality levels" in json.loads((tmp_path / "figures.json").read_text())
 
 
 def test_a_stage_that_is_there_is_not_made_again_and_the_second_needs_the_first(

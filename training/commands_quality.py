@@ -54,6 +54,7 @@ def _quality(arguments: argparse.Namespace) -> int:
     levels, justification = (arguments.out / stage / "final" for stage in STAGES)
     if justification.is_dir():
         print(f"the judge: {levels}+{justification}")
+        print(f"how well it scores: python -m training quality-levels {levels}+{justification} --data TEST")
         print(f"as one checkpoint: python -m training merge {levels}+{justification} --out {arguments.out / 'judge'}")
     return 0
 
@@ -61,10 +62,11 @@ def _quality(arguments: argparse.Namespace) -> int:
 def _measure(arguments: argparse.Namespace) -> int:
     import json
 
+    from training.model_card import QUALITY_LEVELS
     from training.quality import measure_levels
     from workbench.backends import load_backend
 
     figures = measure_levels(load_backend(arguments.checkpoint), arguments.data, say=print)
     if arguments.out:
-        arguments.out.write_text(json.dumps({"quality levels": figures}, indent=1) + "\n", encoding="utf-8")
+        arguments.out.write_text(json.dumps({QUALITY_LEVELS: figures}, indent=1) + "\n", encoding="utf-8")
     return 0

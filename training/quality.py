@@ -3,7 +3,7 @@
 OUT/levels/          stage 1, a run: language model frozen, vision tower and merger learn one level a dimension
 OUT/justification/   stage 2, a run: LoRA on the language model learns to justify from dimension to group to the
                      whole, and to judge answers to questions about quality
-The judge is OUT/levels/final with the adapter OUT/justification/final.
+The judge is OUT/levels/final with the adapter OUT/justification/final; it is made for the prompts of both stages.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,6 +17,7 @@ from training.rows import Example
 from training.sources import LeftOut, read_folders
 from training.tasks import Task
 from workbench.backends.base import Backend
+from workbench.backends.judge_file import JudgeFile, read_judge_file, write_judge_file
 from workbench.errors import InputError
 from workbench.judge import judge_items
 from workbench.prompts import load_prompt
@@ -108,6 +109,7 @@ def fit_quality(
 ) -> Path:
     """Run the stages one after the other and give the folder of the last; a stage that is there is not made again."""
     from training.finetune import Data, finetune
+    from training.parallel import join
 
     recipes, final = dict(preset.stages), out
     for stage in stages:
@@ -123,9 +125,21 @@ def fit_quality(
         if {task.video for task in tasks} & {task.video for task in held_out}:
             raise InputError("validation: got clips that are trained on too, expected none; give another split.")
         step = max(1, -(-len(held_out) // recipe.eval_rows))
-        data = Data(tasks, held_out[::step], left_out, world=True)
+        data = Data(tasks, held_out[::step], left_out, world=1.0)
         final = finetune(recipe, DataOptions(), data, out / stage, command=command, say=say)
+        if stage == "justification" and join(recipe.precision).leads:
+            _declare_both(out / "levels" / "final", final)
     return final
+
+
+def _declare_both(levels: Path, justification: Path) -> None:
+    """Have the judge of both stages say that it was made for the prompts of both, the first stage's first.
+
+    The paper tunes one model to score and to justify; its adapter alone was shown only what it justifies.
+    """
+    first, second = read_judge_file(levels) or JudgeFile(), read_judge_file(justification) or JudgeFile()
+    prompts = tuple(dict.fromkeys([*first.prompts, *second.prompts]))
+    write_judge_file(justification, replace(second, prompts=prompts))
 
 
 # -- measuring
