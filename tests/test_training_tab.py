@@ -22,6 +22,7 @@ from training.tab import with_checkpoints, with_runs
 from training.tab_panels import read_push_form, read_train_form, results_panel
 from workbench.errors import InputError
 from workbench.jobs import Job, find
+from workbench.page.run_rows import run_detail
 from workbench.store import Run
 
 EVIL = '<img src=x onerror="alert(1)">'
@@ -137,6 +138,16 @@ def test_runs_are_listed_and_one_is_chosen(runs):
 def test_the_card_says_how_a_training_stands(tmp_path, state, status, said):
     card = training_card(Job(tmp_path, state, "", status), run_at(tmp_path))
     assert said in card and EVIL not in card
+
+
+def test_a_training_that_was_told_to_stop_says_that_it_saves_in_both_tabs(tmp_path, monkeypatch):
+    monkeypatch.setattr("workbench.jobs.is_locked", lambda path: True)
+    status = {"phase": "training", "done": 50, "total": 100, "eta_seconds": 600}
+    job = Job(tmp_path / "run", "running", "python -m training dpo PAIRS", status, {"stopped": True})
+    for shown in (training_card(job, run_at(tmp_path)), run_detail(job, tmp_path)):
+        assert "saving its checkpoint; Stop again ends it at once" in shown and "min left" not in shown
+    judging = job._replace(command="python -m workbench judge")
+    assert "checkpoint" not in run_detail(judging, tmp_path)
 
 
 def test_the_embedded_fit_tells_how_far_it_is():

@@ -8,7 +8,7 @@ EPILOG = """\
 examples:
   python -m workbench runs                               what runs, waits and is over
   python -m workbench runs start -- python -m workbench judge --items answers.csv --out runs/answers
-  python -m workbench runs stop answers                  within two seconds, a training with its checkpoint; one that waits leaves the line
+  python -m workbench runs stop answers                  within two seconds; a training saves first; one that waits leaves the line
   python -m workbench runs resume answers                asks for what is missing or failed
   python -m workbench runs log answers
   python -m workbench runs queue --places 2              how many may be on the accelerator at a time
