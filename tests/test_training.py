@@ -1,6 +1,7 @@
 """Training: rows are what inference reads, loss is on the target only, packing changes nothing, stages resume."""
 
 import json
+import random
 import re
 import subprocess
 import sys
@@ -170,8 +171,6 @@ def test_what_can_be_seen_of_a_scene(learner, world):
 
 
 def test_a_step_has_as_many_packs_of_each_task_as_the_mix_says(world, learner):
-    import random
-
     from training.stages import COMPARISONS, draw_packs, task_of
 
     clips, mix = learner.clips(world), {"look": 2, "claims": 1, "compare": 1, "pairwise_reasoning": 1}
@@ -222,15 +221,38 @@ def test_claims_are_read_without_a_video(learner):
     item = Item(Video("s"), "What?", ("A red star.",))
     reasoning = "colour: seen blue, said red: wrong (1). shape: seen star, said nothing: wrong (2). 2 wrong: score 3."
     example = Example(item, Judgment(item.id, "target", "world", "scored", score=3, reasoning=reasoning))
-    row = encode_claims(learner.processor, learner.rule, example)
+    row = encode_claims(learner.processor, learner.rule, example, random.Random(0))
     told = learner.processor.tokenizer.decode(row.ids[row.labels != -100][:-1])
     assert told == "colour: said red. shape: said nothing."
     assert (row.types == 0).all()
 
 
-def test_comparisons_are_right_and_only_their_verdicts_are_learned(learner):
-    import random
+@pytest.mark.parametrize("seed", range(10))
+def test_words_turned_around_are_told_behind_the_claims(learner, seed):
+    from training.rows import Example, encode_claims
 
+    text = "A red star appears. It goes up and then left."
+    item = Item(Video("s"), "What?", (text,))
+    reasoning = "colour: seen blue, said red: wrong (1). 1 wrong: score 4."
+    example = Example(item, Judgment(item.id, "target", "world", "scored", score=4, reasoning=reasoning))
+    row = encode_claims(learner.processor, learner.rule, example, random.Random(seed), turned=0.5)
+    shown = learner.processor.tokenizer.decode(row.ids[row.labels == -100])
+    told = learner.processor.tokenizer.decode(row.ids[row.labels != -100][:-1])
+    if text in shown:
+        assert told == "colour: said red."
+    else:
+        words = re.fullmatch(r"colour: said red\. Broken grammar: (.+)\.", told)[1]
+        assert words in shown and " ".join(reversed(words.split())) in text
+
+
+def test_words_that_punctuation_parts_are_not_turned():
+    from training.rows import turned_around
+
+    assert turned_around("It goes. Up it goes.", random.Random(0)) == ("It goes. it Up goes.", "it Up")
+    assert turned_around("Red, red.", random.Random(0)) == ("Red, red.", "")
+
+
+def test_comparisons_are_right_and_only_their_verdicts_are_learned(learner):
     from training.rows import STEP, encode_comparison
 
     values = {"colour": ["red", "blue"], "shape": ["star", "circle"]}

@@ -8,12 +8,13 @@ import pytest
 import torch
 
 from training.base import match_and_copy
-from training.gaze import NAMING, READING, RECALLING, SEEING, Gaze, Scene, gaze_loss, gazes, watched_layers
+from training.gaze import NAMING, READING, RECALLING, SEEING, Gaze, Scene, gaze_loss, gazes, turned_words, watched_layers
 from training.sft import IGNORE, Packed
 
 WORDS = [
     *("?", "<v>", "red", "green", "circle", "square", "left", "up", "look", "at", "the", "object"),
     *("said", "seen", "wrong", ":", ".", ",", "shape", "then", "first"),
+    *("Broken", "grammar"),
     *("<response_a>", "</response_a>", "<response_b>", "</response_b>", "A", "B"),
 ]
 WORD = re.compile(r"</?\w+>|\w+|[:.,]")
@@ -112,6 +113,22 @@ def test_what_was_seen_for_one_response_is_recalled_for_the_other():
     assert [WORDS[pack.ids[query + 1]] for query in recalling.queries] == ["circle"]
     assert [WORDS[pack.ids[place]] for place in recalling.wanted[0].nonzero()] == ["circle"]
     assert recalling.wanted[0].nonzero().item() < recalling.queries.item()
+
+
+def test_words_turned_around_are_looked_up_as_they_stand():
+    pack = packed("object look at the red object at look left", "then: said left. Broken grammar: object at look.")
+    [reading] = (each for each in gazes(Words(), pack, None) if each.heads == READING)
+    seen = zip(reading.queries.tolist(), reading.wanted, strict=True)
+    places = {WORDS[pack.ids[query + 1]]: wanted.nonzero().flatten().tolist() for query, wanted in seen}
+    whole = dict.fromkeys(("Broken", "grammar", ":"), [11, 12, 13])
+    assert places == {"left": [14], **whole, "object": [11], "at": [12], "look": [13]}
+
+
+def test_which_words_are_turned_around_is_known_of_every_word_of_a_listing():
+    pack = packed("look up the red", "shape: said red. Broken grammar: up the.")
+    assert turned_words(Words(), pack).tolist() == [*[0] * 7, 1, 1, 0, *[IGNORE] * 11]
+    pack = packed("look up the red", "shape: said red.")
+    assert turned_words(Words(), pack).tolist() == [*[0] * 10, *[IGNORE] * 5]
 
 
 def test_where_it_is_not_certain_which_object_is_meant_nothing_is_told():

@@ -9,6 +9,7 @@ from training.sft import Packed
 from training.traces import LAYERS, Traces, trace_labels
 
 MOTIONS = ["still", "left", "right"]
+TURNED = torch.tensor([1, IGNORE])
 FACTS = {
     "objects": [
         {"segments": [{"motion": "left", "start": 0.0, "end": 1.0}, {"motion": "right", "start": 1.0, "end": 2.0}]},
@@ -37,7 +38,7 @@ class Layer(nn.Module):
         return hidden_states + 1
 
 
-def test_heads_read_the_video_tokens_of_their_layer():
+def test_heads_read_the_tokens_of_their_layer():
     torch.manual_seed(0)
     layers = nn.ModuleList(Layer() for _ in range(6))
     traces = Traces(layers, 8, MOTIONS)
@@ -46,22 +47,23 @@ def test_heads_read_the_video_tokens_of_their_layer():
     passing = hidden
     for layer in layers:
         passing = layer(hidden_states=passing)
-    total, figures = traces.loss(packs, [SCENE, None])
+    total, figures = traces.loss(packs, [SCENE, None], [None, TURNED])
+    wanted = {name: (range(1, 7), labels) for name, labels in trace_labels(SCENE, MOTIONS).items()}
+    wanted["turned"] = range(8, 10), TURNED
     expected = sum(
-        nn.functional.cross_entropy(
-            head(hidden[0, 1:7] + LAYERS[name]), trace_labels(SCENE, MOTIONS)[name], ignore_index=IGNORE
-        )
-        for name, head in traces.heads.items()
+        nn.functional.cross_entropy(traces.heads[name](hidden[0, where] + LAYERS[name]), labels, ignore_index=IGNORE)
+        for name, (where, labels) in wanted.items()
     )
-    assert torch.allclose(total, expected) and set(figures) == {"trace_moment", "trace_motion", "trace_so_far"}
+    assert torch.allclose(total, expected)
+    assert set(figures) == {"trace_moment", "trace_motion", "trace_so_far", "trace_turned"}
     total.backward()
     assert all(parameter.grad is not None for parameter in traces.parameters())
 
 
 def test_packs_without_a_video_cost_nothing():
     traces = Traces(nn.ModuleList(Layer() for _ in range(6)), 8, MOTIONS)
-    assert traces.loss([packed([0, 0])], [None])[0] == 0
+    assert traces.loss([packed([0, 0])], [None], [None])[0] == 0
 
 
 def test_a_model_of_few_layers_has_fewer_heads():
-    assert set(Traces(nn.ModuleList(Layer() for _ in range(3)), 8, MOTIONS).heads) == {"moment", "motion"}
+    assert set(Traces(nn.ModuleList(Layer() for _ in range(3)), 8, MOTIONS).heads) == {"moment", "motion", "turned"}

@@ -15,9 +15,10 @@ from typing import Any, NamedTuple
 
 import torch
 
-from training.rationales import LOOKS, OBJECT
+from training.rationales import BROKEN_WORDS, LOOKS, OBJECT
 from training.sft import IGNORE, Packed
 
+QUOTED = re.compile(rf"{BROKEN_WORDS}:((?: [^ .:]+)+)\.")  # the words turned around, where claims are listed
 STEP = re.compile(r"(\w+?)(\d?): seen ([^,:.]+)")
 SAID = re.compile(r"said ([^:.]+)")
 SECOND = re.compile(r"(?= B: )")  # the second half of a pair's rationale
@@ -83,6 +84,12 @@ def gazes(tokenizer: Any, packed: Packed, scene: Scene | None) -> list[Gaze]:
             for start, end in (match.span() for match in ALL_OF_IT.finditer(text)):
                 for place in _under(where, start, end):
                     _add(found[READING], place, weighed[start > second])
+        for quoted in QUOTED.finditer(text):
+            turned = _sequence(tokenizer, packed.ids, prompt, quoted[1])
+            for place in _under(where, quoted.start(), quoted.start(1)):
+                _add(found[READING], place, turned)
+            for place in _under(where, *quoted.span(1)):
+                _add(found[READING], place, turned & (packed.ids == packed.ids[place]))
         _recall(found[RECALLING], packed.ids, where, text, second)
         if scene is None:
             continue
@@ -147,6 +154,27 @@ def _shares(queries: torch.Tensor, keys: torch.Tensor, pack: Packed, gaze: Gaze)
         reach = torch.arange(len(pack.ids)) <= gaze.queries[:, None]
         scores = scores.masked_fill(~(reach & ((pack.branches == 0) | (pack.branches == own))), -torch.inf)
         return scores.masked_fill(~gaze.wanted, -torch.inf).logsumexp(-1) - scores.logsumexp(-1)
+
+
+def turned_words(tokenizer: Any, packed: Packed) -> torch.Tensor:
+    """Whether each token of a listing's prompt stands among the words turned around: int64 [n], 0 or 1; -100 elsewhere."""
+    reply = packed.labels != IGNORE
+    prompt = reply.cumsum(0) == 0
+    quoted = QUOTED.search(tokenizer.decode(packed.ids[reply].tolist()))
+    found = _sequence(tokenizer, packed.ids, prompt, quoted[1]) if quoted else torch.zeros_like(prompt)
+    return torch.where(prompt, found.long(), IGNORE)
+
+
+def _sequence(tokenizer: Any, ids: torch.Tensor, prompt: torch.Tensor, words: str) -> torch.Tensor:
+    """The tokens of a prompt where these words stand one after the other, at the start of a line as well: bool [n]."""
+    found = torch.zeros_like(prompt)
+    for wanted in (tokenizer(words)["input_ids"], tokenizer(words.strip())["input_ids"]):
+        starts = prompt.clone()
+        for ahead, each in enumerate(wanted):
+            starts &= ids.roll(-ahead) == each
+        for ahead in range(len(wanted)):
+            found |= starts.roll(ahead)
+    return found & prompt
 
 
 def _recall(

@@ -58,7 +58,7 @@ class Preset:
 
 FRAMES = {8: 0.75, 4: 0.05, 16: 0.15, 32: 0.05}
 JUDGING = {
-    **{"pointwise": 5, "rubric": 1, "pairwise": 0.3, "pairwise_reasoning": 4},
+    **{"pointwise": 4.5, "rubric": 1.5, "pairwise": 0.3, "pairwise_reasoning": 4},
     **{"look": 1, "claims": 1.5, "compare": 0.5},
 }
 
@@ -85,7 +85,7 @@ EMBEDDED = Preset(
     policy=VideoPolicy(frames=8, min_pixels=12_544, max_pixels=12_544),
     sampling=Sampling(temperature=0.0, top_p=0.95, max_new_tokens=512),  # top_p: sampled replies keep their form
     stages={
-        "reading": Stage(steps=350, lr=1.5e-3, mix={"claims": 14, "compare": 2}),
+        "reading": Stage(steps=450, lr=1.5e-3, mix={"claims": 14, "compare": 2}),
         "dense": Stage(steps=1700, lr=1.5e-3, videos=24),
         "looking": Stage(steps=900, lr=1.2e-3, frames=FRAMES, mix={"look": 9, "claims": 4, "compare": 1}),
         "judge": Stage(

@@ -24,7 +24,8 @@ WORDS = {
 }
 ENDINGS = {"background": "background", "object": "count", "objects": "count", "time": "span"}
 STEP = re.compile(r"Said ([^:]+?), seen ([^:]+?): (correct|wrong \(\d+\))\. ?")
-BROKEN = "Broken grammar: wrong"
+BROKEN_WORDS = "Broken grammar"
+BROKEN = f"{BROKEN_WORDS}: wrong"
 RUN = re.compile(rf"(?:{STEP.pattern})+(?:{BROKEN} \(\d+\)\. ?)?")
 PAIR = re.compile(r"A: (.*) B: (.*) ([AB]) is better\.", re.DOTALL)
 

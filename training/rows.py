@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from training.rationales import LOOKS
+from training.rationales import BROKEN_WORDS, LOOKS
 from workbench.backends.base import Chat
 from workbench.backends.encoding import Encoded, VideoInputs, encode_chat
 from workbench.backends.positions import RopeRule
@@ -106,11 +106,35 @@ def encode_example(
     return encode_chat(processor, chat, rule, video=clip.inputs, reply=reply)
 
 
-def encode_claims(processor: Any, rule: RopeRule | None, example: Example) -> Encoded:
-    """A response without any video, and what it claims as the reply, as the target's reasoning takes it in turn."""
-    claims = [f"{name}: said {said}." for name, _, said in STEP.findall(example.target.reasoning or "")]
-    chat = Chat(system="", frames=None, text=f"{LIST_CLAIMS}\n{example.item.responses[0]}")
-    return encode_chat(processor, chat, rule, reply=" ".join(claims))
+def encode_claims(
+    processor: Any, rule: RopeRule | None, example: Example, rng: random.Random, turned: float = 0.0
+) -> Encoded:
+    """A response without any video, and what it claims as the reply, as the target's reasoning takes it in turn.
+
+    A share `turned` of the responses has words turned around; the reply then ends with these, as they stand there.
+    """
+    text, claims = example.item.responses[0], STEP.findall(example.target.reasoning or "")
+    told = [f"{name}: said {said}." for name, _, said in claims]
+    if claims and rng.random() < turned:
+        text, words = turned_around(text, rng)
+        told += [f"{BROKEN_WORDS}: {words}."] if words else []
+    chat = Chat(system="", frames=None, text=f"{LIST_CLAIMS}\n{text}")
+    return encode_chat(processor, chat, rule, reply=" ".join(told))
+
+
+def turned_around(text: str, rng: random.Random) -> tuple[str, str]:
+    """The text with three neighbouring words, or two, in reverse order, and these words as they stand there.
+
+    Punctuation parts none of them; a text without such words comes back as it is, with "".
+    """
+    words = text.split(" ")
+    for length in (3, 2):
+        parts = [(start, words[start : start + length][::-1]) for start in range(len(words) - length + 1)]
+        fitting = [(start, part) for start, part in parts if not any(word.endswith((".", ",")) for word in part)]
+        if fitting:
+            start, part = rng.choice(fitting)
+            return " ".join([*words[:start], *part, *words[start + length :]]), " ".join(part)
+    return text, ""
 
 
 def fact_values(examples: Iterable[Example]) -> dict[str, list[str]]:

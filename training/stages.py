@@ -13,13 +13,13 @@ from training.cpu import mixed_precision, use_fast_forms
 from training.data import World
 from training.dense import DenseHeads, dense_labels, dense_loss, frame_numbers, outputs, owners, word_embeddings
 from training.features import vision_features
-from training.gaze import Gaze, Scene, gaze_loss, gazes, watched_layers
+from training.gaze import Gaze, Scene, gaze_loss, gazes, turned_words, watched_layers
 from training.heavy_tokens import heavy_tokens
 from training.loop import Place, train
 from training.misled import encode_misled, misled
 from training.presets import TEXT_TASKS, Stage
 from training.processes import count, rank, wait
-from training.rationales import swapped
+from training.rationales import BROKEN_WORDS, swapped
 from training.rows import (
     Clip,
     Example,
@@ -45,6 +45,7 @@ FEATURE_VIDEOS = 32  # videos that go through the frozen tower at a time
 REFERENCE_SHARE = 0.1  # of the judging packs show the reference answer
 MISLED_SHARE = 0.3  # of the values seen in a misled rationale are drawn anew
 SIGHTS, COMPARISONS = 4, 3  # things to look at in one video; made-up comparisons at a time
+TURNED_SHARE = 0.4  # of the responses whose claims are listed have words turned around
 
 
 class Learner(NamedTuple):
@@ -111,13 +112,17 @@ def _labels(world: World, video: str, clip: Clip, merge: int) -> dict[str, torch
 
 
 class Load(NamedTuple):
-    """One pack of a step: its task, the video it shows and what that is of (None without), the rows, what heads should see."""
+    """One pack of a step: its task, the video it shows and what that is of (None without), the rows, what heads should see.
+
+    `turned` tells the words turned around in a response whose claims are listed, None for other tasks.
+    """
 
     task: str
     video: str | None
     packed: Packed
     scene: Scene | None
     gazes: list[Gaze]
+    turned: torch.Tensor | None
 
 
 Task = Callable[[random.Random, str], list[Encoded]]  # (random numbers, video) -> rows of one pack
@@ -141,11 +146,14 @@ def run_rows(learner: Learner, world: World, plan: Stage, seed: int) -> list[flo
     tokenizer, told = learner.processor.tokenizer, watched_layers(model.config.text_config.num_hidden_layers)
     merge = model.config.vision_config.spatial_merge_size
 
+    def load(task: str, video: str | None, packed: Packed) -> Load:
+        scene = video and _scene(world, video, clips[video], merge)
+        turned = turned_words(tokenizer, packed) if task == "claims" else None
+        return Load(task, video, packed, scene, gazes(tokenizer, packed, scene), turned)
+
     def draw(step: int) -> list[Load]:
         drawn = draw_packs(tasks, plan.mix, videos, random.Random(f"{seed} {step} {number}"))
-        scenes = [video and _scene(world, video, clips[video], merge) for _, video, _ in drawn]
-        shown = zip(drawn, scenes, strict=True)
-        return [Load(*one, scene, gazes(tokenizer, one[2], scene)) for one, scene in shown]
+        return [load(*one) for one in drawn]
 
     loads = _ahead(draw, plan.steps)
 
@@ -156,7 +164,7 @@ def run_rows(learner: Learner, world: World, plan: Stage, seed: int) -> list[flo
             targets = target_losses(model, packs, [features.get(each.video) for each in batch], watched)
         loss, figures = _by_task(batch, targets, heavy.weights(packs))
         astray, of_kinds = gaze_loss(watched, packs, [load.gazes for load in batch])
-        missed, of_traces = traces.loss(packs, [load.scene for load in batch])
+        missed, of_traces = traces.loss(packs, [load.scene for load in batch], [load.turned for load in batch])
         return loss + astray + missed, figures | of_kinds | of_traces
 
     return train([*model.parameters(), *traces.parameters()], loss_of, plan, learner.place, layers)
@@ -220,11 +228,7 @@ def task_of(name: str, learner: Learner, world: World, clips: Mapping[str, Clip]
             for sight in rng.sample(seen[video], min(SIGHTS, len(seen[video])))
         ]
     if name == "claims":
-        varied = len(world.views) > 1
-        return lambda rng, video: [
-            encode_claims(processor, rule, reworded(each, other_things(world.vocabulary, rng)) if varied else each)
-            for each in _set_of(world, video, "pointwise", 1, rng)
-        ]
+        return partial(_claims_rows, learner, world)
     if name == "compare":
         values = fact_values(chain.from_iterable(world.examples.values()))
         if not values:
@@ -235,6 +239,16 @@ def task_of(name: str, learner: Learner, world: World, clips: Mapping[str, Clip]
     prompts = [load_prompt(name, reference=shown) for shown in (False, True)]
     values = fact_values(chain.from_iterable(world.examples.values()))
     return partial(_judge_rows, learner, world, clips, prompts, plan, values)
+
+
+def _claims_rows(learner: Learner, world: World, rng: random.Random, video: str) -> list[Encoded]:
+    """What one response claims, its words for things changed where the videos are; none for one that is broken already."""
+    found = []
+    for example in _set_of(world, video, "pointwise", 1, rng):
+        if BROKEN_WORDS not in (example.target.reasoning or ""):
+            shown = reworded(example, other_things(world.vocabulary, rng)) if len(world.views) > 1 else example
+            found.append(encode_claims(learner.processor, learner.rule, shown, rng, TURNED_SHARE))
+    return found
 
 
 def _some_facts(sight: Sight, rng: random.Random) -> Sight:

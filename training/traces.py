@@ -3,7 +3,8 @@
 Where heads should look is told by training/gaze.py; this tells what they should find there. The vision tower of the
 family knows no time, and what moves how, or how many things there are, shows only over several frames. So at the video
 tokens of some layers, thrown-away heads tell the moment, the motion of the object, and how many objects were seen so far:
-all of it can be known from the tokens up to there. (Deep supervision: Lee et al. 2015, arXiv 1409.5185.)
+all of it can be known from the tokens up to there. At the words of a response whose claims are listed, one tells whether they
+are turned around: asked of the whole response alone, that is not found in thousands of rows. (Deep supervision: Lee et al. 2015, arXiv 1409.5185.)
 """
 
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ from training.sft import Packed
 
 MOMENTS = 16  # pairs of frames that are told apart; later ones count as the last
 MOST_OBJECTS = 4
-LAYERS = {"moment": 2, "motion": 2, "so_far": 4}  # whose input is asked
+LAYERS = {"moment": 2, "motion": 2, "so_far": 4, "turned": 2}  # whose input is asked
 
 
 class Traces(nn.Module):
@@ -27,7 +28,7 @@ class Traces(nn.Module):
     def __init__(self, layers: Sequence[nn.Module], hidden: int, motions: Sequence[str]):
         super().__init__()
         self.motions = list(motions)
-        counts = {"moment": MOMENTS, "motion": len(motions), "so_far": MOST_OBJECTS + 1}
+        counts = {"moment": MOMENTS, "motion": len(motions), "so_far": MOST_OBJECTS + 1, "turned": 2}
         self.heads = nn.ModuleDict(
             {name: nn.Linear(hidden, count) for name, count in counts.items() if LAYERS[name] < len(layers)}
         )
@@ -41,22 +42,33 @@ class Traces(nn.Module):
 
         return hook
 
-    def loss(self, packs: Sequence[Packed], scenes: Sequence[Scene | None]) -> tuple[torch.Tensor, dict[str, float]]:
-        """Sum of the heads' cross-entropies at the video tokens of the packs just run, and the share each tells right."""
-        shown = torch.cat([pack.types != 0 for pack in packs])
+    def loss(
+        self, packs: Sequence[Packed], scenes: Sequence[Scene | None], turned: Sequence[torch.Tensor | None]
+    ) -> tuple[torch.Tensor, dict[str, float]]:
+        """Sum of the heads' cross-entropies at the tokens of the packs just run, and the share each tells right.
+
+        `turned` holds, of the packs that tell, which words are turned around (`training.gaze.turned_words`).
+        """
         total, figures = torch.zeros(()), {}
-        if not shown.any():
-            return total, figures
-        wanted = [trace_labels(scene, self.motions) for scene in scenes if scene is not None]
+        wanted = [self._labels(*each) for each in zip(packs, scenes, turned, strict=True)]
         for name, head in self.heads.items():
             labels = torch.cat([each[name] for each in wanted])
             known = labels != IGNORE
             if not known.any():
                 continue
-            told = head(self.inputs[LAYERS[name]][0, shown].float())[known]
+            told = head(self.inputs[LAYERS[name]][0, known].float())
             total = total + functional.cross_entropy(told, labels[known])
             figures[f"trace_{name}"] = (told.argmax(-1) == labels[known]).float().mean().item()
         return total, figures
+
+    def _labels(self, pack: Packed, scene: Scene | None, turned: torch.Tensor | None) -> dict[str, torch.Tensor]:
+        """The class at each token of a pack, int64 [n] a head."""
+        labels = {name: torch.full((len(pack.ids),), IGNORE) for name in self.heads}
+        if scene is not None:
+            of_video = trace_labels(scene, self.motions)
+            for name in labels.keys() & of_video.keys():
+                labels[name][pack.types != 0] = of_video[name]
+        return labels if turned is None else {**labels, "turned": turned}
 
 
 def trace_labels(scene: Scene, motions: Sequence[str]) -> dict[str, torch.Tensor]:
