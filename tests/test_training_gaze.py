@@ -8,7 +8,18 @@ import pytest
 import torch
 
 from training.base import match_and_copy
-from training.gaze import NAMING, READING, RECALLING, SEEING, Gaze, Scene, gaze_loss, gazes, turned_words, watched_layers
+from training.gaze import (
+    NAMING,
+    READING,
+    RECALLING,
+    SEEING,
+    Gaze,
+    Scene,
+    gaze_loss,
+    gazes,
+    turned_words,
+    watched_layers,
+)
 from training.sft import IGNORE, Packed
 
 WORDS = [

@@ -3,8 +3,9 @@
 Where heads should look is told by training/gaze.py; this tells what they should find there. The vision tower of the
 family knows no time, and what moves how, or how many things there are, shows only over several frames. So at the video
 tokens of some layers, thrown-away heads tell the moment, the motion of the object, and how many objects were seen so far:
-all of it can be known from the tokens up to there. At the words of a response whose claims are listed, one tells whether they
-are turned around: asked of the whole response alone, that is not found in thousands of rows. (Deep supervision: Lee et al. 2015, arXiv 1409.5185.)
+all of it can be known from the tokens up to there. At the words of a response whose claims are listed, one tells
+whether they are turned around: asked of the whole response alone, that is not found in thousands of rows. (Deep
+supervision: Lee et al. 2015, arXiv 1409.5185.)
 """
 
 from collections.abc import Sequence
