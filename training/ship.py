@@ -158,6 +158,6 @@ judge that really looks does far worse there.
 - Natural videos: not at all. Long clips, moving cameras, unseen shapes and colours: not trained.
 - Rankings, other scales, several criteria, rubrics or guides of your own: not trained.
 - Pairs without reasoning: it has no room to compare, and goes by the place of the response. Ask for reasons.
-- Broken grammar it does not notice: of 66 responses with three words turned around, on validation scenes, it named none.
+- Of 40 responses with three words turned around, on validation scenes, it called 34 broken grammar, and none of 40 sound ones.
 - Text inside a response can still mislead it; it was trained on no attack.
 """
