@@ -90,6 +90,7 @@ def test_empty_fields_are_the_presets_own():
     (TrainForm("vibes"), "expected one of embedded"),
     (TrainForm(name="../up"), "expected letters"),
     (TrainForm("videojudge-3b", data=".", lr="fast"), "lr: got 'fast', expected a number above 0"),
+    (TrainForm("videojudge-3b", data=".", lr="inf"), "lr: got 'inf', expected a number above 0"),
     (TrainForm("videojudge-3b", data=".", max_steps="1.5"), "max steps: got '1.5', expected a whole number"),
     (TrainForm(steps="judge=1 --out /x"), "steps: got '--out', expected STAGE=N"),
     (TrainForm(steps="judge=1 --out=/x"), "steps: got '--out=/x', expected STAGE=N"),

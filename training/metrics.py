@@ -1,12 +1,10 @@
 """RUN/metrics.jsonl: one line a step and one an evaluation, {"stage", "step", "seconds", ...}; curves are drawn from it."""
 
-import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from training.checkpoints import Progress
-from training.loop import log_line
-from workbench.store import read_lines
+from training.loop import cut_lines_after, log_line
 
 if TYPE_CHECKING:
     from training.parallel import Team
@@ -24,7 +22,7 @@ class Metrics:
         self.pace: float | None = None
         if team.leads:
             place.folder.mkdir(parents=True, exist_ok=True)
-            _cut_after(self.path, place.stage, progress.step)
+            cut_lines_after(self.path, place.stage, progress.step)
 
     def write(self, progress: Progress, figures: Mapping[str, float], step_seconds: float | None = None) -> None:
         """One line; `step_seconds` turns tokens and examples into rates."""
@@ -43,12 +41,3 @@ class Metrics:
     def eta(self, progress: Progress, steps: int) -> float | None:
         """Seconds that the steps left will take, at the pace of the last ones."""
         return None if self.pace is None else round(self.pace * (steps - progress.step), 1)
-
-
-def _cut_after(path, stage: str, step: int) -> None:
-    if not path.exists():
-        return
-    lines = [line for line in read_lines(path) if line["stage"] != stage or line["step"] <= step]
-    draft = path.with_suffix(".tmp")
-    draft.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
-    draft.replace(path)

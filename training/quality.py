@@ -121,7 +121,7 @@ def fit_quality(
             recipe = replace(recipe, base=str(base))
         left_out = LeftOut()
         tasks = quality_tasks(folders, stage, left_out)
-        held_out = quality_tasks(validation, stage, LeftOut()) if validation else []
+        held_out = quality_tasks(validation, stage, left_out.validation) if validation else []
         if {task.video for task in tasks} & {task.video for task in held_out}:
             raise InputError("validation: got clips that are trained on too, expected none; give another split.")
         step = max(1, -(-len(held_out) // recipe.eval_rows))

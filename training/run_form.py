@@ -1,5 +1,6 @@
 """What the Train tab asks for to start a training, the command that it comes to, and starting or resuming it."""
 
+import math
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
@@ -161,7 +162,7 @@ def _check_numbers(form: TrainForm) -> None:
     for name, text in form.numbers.items():
         kind = float if name == "lr" else int
         try:
-            fits = kind(text) > 0 or name == "seed"
+            fits = 0 < kind(text) < math.inf or name == "seed"
         except ValueError:
             fits = False
         if not fits:
