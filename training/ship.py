@@ -160,6 +160,6 @@ judge that really looks does far worse there.
 - Pairs without reasoning: it has no room to compare, and goes by the place of the response. Ask for reasons.
 - Of 40 responses with three words turned around, on validation scenes, it called 34 broken grammar, and none of 40 sound ones.
 - Text inside a response can still mislead it; it was trained on no attack.
-- Sentences from outside its world cost a response points, whatever they say; pairs without reasons that hold one, and its prompts in
-  other words, it often answers in no form at all (docs/audit.md).
+- Sentences from outside its world cost a response points, whatever they say; pairs without reasons that hold one, and its
+  prompts in other words, it often answers in no form at all (docs/audit.md).
 """
