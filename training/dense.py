@@ -16,8 +16,9 @@ from torch.nn import functional
 IGNORE = -100
 ATTRIBUTES = ("colour", "shape", "size", "texture")  # of the object under a token
 AXES = ("across", "along")  # sign of the object's step between the two frames of a token: x, then y
+SHOWN = "shown"  # the object in both frames of a token, in the first alone, or in the second: when it comes or goes
 COVERED = 0.15  # share of its cell that makes a token the object's; the token that holds most of an object is so too
-WEIGHTS = {"shape": 2.0}  # of labels in the loss; the others count 1
+WEIGHTS = {"shape": 2.0, SHOWN: 2.0}  # of labels in the loss; the others count 1
 SEEN = 20  # percent of an object's area that must be visible
 FINE = 4  # stretches that a cell is cut into along each edge, for where the objects are
 PLACE, PLACE_WEIGHT = "place", 4.0
@@ -27,7 +28,7 @@ STEP = 0.012  # frame edges between two frames; less counts as standing still
 def outputs(vocabulary: Mapping[str, Sequence[str]]) -> dict[str, int]:
     """Number of classes of each dense label, from the `vocabulary` of world.json; of PLACE, its cover values."""
     counts = {name: len(vocabulary[name]) for name in (*ATTRIBUTES, "background")}
-    return {"object": 2, **counts, **dict.fromkeys(AXES, 3), PLACE: 2 * FINE * FINE}
+    return {"object": 2, **counts, **dict.fromkeys((*AXES, SHOWN), 3), PLACE: 2 * FINE * FINE}
 
 
 def dense_labels(
@@ -40,13 +41,14 @@ def dense_labels(
     """
     pairs = frame_numbers(facts, seconds)
     owner = owners(facts, pairs, grid)
-    labels = {name: np.full(owner.shape, IGNORE) for name in (*ATTRIBUTES, *AXES)}
+    labels = {name: np.full(owner.shape, IGNORE) for name in (*ATTRIBUTES, *AXES, SHOWN)}
     for number, thing in enumerate(facts["objects"]):
         mine = owner == number
         for name in ATTRIBUTES:
             labels[name][mine] = vocabulary[name].index(thing[name])
         for name, steps in zip(AXES, _step_classes(thing, pairs).T, strict=True):
             labels[name] = np.where(mine, steps[:, None, None], labels[name])
+        labels[SHOWN] = np.where(mine, _shown(thing, pairs)[:, None, None], labels[SHOWN])
     ground = [_background(facts, pair.mean() / facts["fps"], vocabulary["background"]) for pair in pairs]
     labels["background"] = np.broadcast_to(np.array(ground)[:, None, None], owner.shape)
     return {"object": (owner >= 0).astype(np.int64), **labels, PLACE: _places(facts, pairs, grid)}
@@ -110,6 +112,12 @@ def _step_classes(thing: Mapping[str, Any], pairs: np.ndarray) -> np.ndarray:
     signs = 1 + np.sign(step) * (np.abs(step) >= STEP)
     seen = (np.array(thing["visible"])[pairs] >= SEEN).all(1)
     return np.where(seen[:, None], signs, IGNORE).astype(np.int64)
+
+
+def _shown(thing: Mapping[str, Any], pairs: np.ndarray) -> np.ndarray:
+    """0 seen in both frames of a pair, 1 in the first alone, 2 in the second: int64 [pairs]; -100 in neither."""
+    first, second = (np.array(thing["visible"])[pairs] >= SEEN).T
+    return np.select([first & second, first, second], [0, 1, 2], IGNORE).astype(np.int64)
 
 
 def _background(facts: Mapping[str, Any], second: float, names: Sequence[str]) -> int:

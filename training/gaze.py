@@ -5,7 +5,7 @@ one: nothing tells it that the object matters until it attends by name, and it d
 matters. The world knows the object of every fact, so heads of four layers are told: one finds the word that names the
 object, the next the video tokens that show it, at the time that counts, one the word of the response that is weighed,
 one what was seen of the same fact when the other response of a pair was weighed, and one the end of the video, where it
-is known how many objects there were.
+is known how many objects there were and how long it took.
 (Supervised attention: Liu et al. 2016, arXiv 1609.04186.)
 """
 
@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from training.rationales import BROKEN_WORDS, LOOKS, OBJECT
+from training.rationales import BETWEEN, BROKEN_WORDS, LOOKS, OBJECT
 from training.sft import IGNORE, Packed
 
 QUOTED = re.compile(rf"{BROKEN_WORDS}:((?: [^ .:]+)+)\.")  # the words turned around, where claims are listed
@@ -35,11 +35,13 @@ class Heads(NamedTuple):
 
 NAMING, SEEING, READING, COUNTING = Heads(1, 1), Heads(2, 0), Heads(3, 1), Heads(4, 1)
 RECALLING = Heads(3, 0)  # of a group that starts by finding like by like (training.base)
-FIRST_SEEN, LAST_SEEN = Heads(2, 0, 0), Heads(2, 0, 1)  # when a thing is in view shows at both ends of that time
+# When a thing is in view shows at both ends of that time; of two things, one head looks at each.
+FIRST_SEEN, LAST_SEEN = Heads(2, 0, 0), Heads(2, 0, 1)
 TELLING = {NAMING: "naming", SEEING: "seeing", READING: "reading", RECALLING: "recalling", COUNTING: "counting"} | {
     FIRST_SEEN: "first_seen", LAST_SEEN: "last_seen"
 }  # fmt: skip
 IN_VIEW = ("event", "time", "span")  # facts that say when a thing is in view
+AT_THE_END = ("count", *IN_VIEW)  # facts for which the end of the video counts: early and late are shares of the whole
 
 
 class Gaze(NamedTuple):
@@ -95,7 +97,7 @@ def gazes(tokenizer: Any, packed: Packed, scene: Scene | None) -> list[Gaze]:
             continue
         video = (packed.types != 0).nonzero().squeeze(1)
         last = torch.arange(len(packed.ids)) == video[-1]
-        for start, end in (match.span(3) for match in STEP.finditer(text) if match[1] == "count"):
+        for start, end in (match.span(3) for match in STEP.finditer(text) if match[1] in AT_THE_END):
             for place in _under(where, start, end):
                 _add(found[COUNTING], place, last)
         asked = set(re.findall(r"[a-z]+", tokenizer.decode(packed.ids[prompt])))
@@ -105,9 +107,12 @@ def gazes(tokenizer: Any, packed: Packed, scene: Scene | None) -> list[Gaze]:
             for place in _under(where, start, end):
                 _add(found[NAMING], place, prompt & torch.isin(packed.ids, names))
                 for heads, some in seen.items():
-                    shows = torch.zeros(len(packed.ids), dtype=torch.bool)
-                    shows[video] = some
-                    _add(found[heads], place, shows)
+                    _add(found[heads], place, _placed(some, video, len(packed.ids)))
+        for start, end, name, pair in _compared(text, scene.facts, asked):
+            for heads, thing in zip((FIRST_SEEN, LAST_SEEN), pair, strict=True):
+                shown = _placed(_first_sighting(scene, thing, name), video, len(packed.ids))
+                for place in _under(where, start, end):
+                    _add(found[heads], place, shown)
     return [
         Gaze(heads, torch.tensor([place - 1 for place, _ in some]), torch.stack([wanted for _, wanted in some]))
         for heads, some in found.items()
@@ -219,22 +224,43 @@ def _under(where: Sequence[tuple[int, int, int]], start: int, end: int) -> Itera
 
 def _objects_told(text: str, facts: Mapping[str, Any], asked: set[str]) -> Iterator[tuple[int, int, str, int]]:
     """(start, end, fact, object) of each value seen in a rationale, where it is certain which object it is of."""
+    for start, steps, things in _parts(text, facts, asked):
+        for step in steps:
+            if step[1] in OBJECT and step[2] in things:
+                yield start + step.start(3), start + step.end(3), step[1], things[step[2]]
+
+
+def _compared(text: str, facts: Mapping[str, Any], asked: set[str]) -> Iterator[tuple[int, int, str, tuple[int, int]]]:
+    """(start, end, fact, the two objects) of each value that tells two objects apart, where it is certain which they are."""
+    for start, steps, things in _parts(text, facts, asked):
+        for step in steps:
+            if step[1] in BETWEEN and {"", "2"} <= things.keys():
+                yield start + step.start(3), start + step.end(3), step[1], (things[""], things["2"])
+
+
+def _parts(
+    text: str, facts: Mapping[str, Any], asked: set[str]
+) -> Iterator[tuple[int, list[re.Match], dict[str, int]]]:
+    """Of each half of a rationale: where it starts, its steps, and the object that each number stands for, where certain."""
     start = 0
     for part in SECOND.split(text):
-        steps = [match for match in STEP.finditer(part) if match[1] in OBJECT]
-        for number in {step[2] for step in steps}:
-            mine = [step for step in steps if step[2] == number]
-            things = [
+        steps, things = list(STEP.finditer(part)), {}
+        for number in {step[2] for step in steps if step[1] in OBJECT}:
+            mine = [step for step in steps if step[1] in OBJECT and step[2] == number]
+            fitting = [
                 thing
                 for thing, each in enumerate(facts["objects"])
                 if all(_is_so(each, step[1], step[3]) for step in mine)
             ]
-            if len(things) > 1:
-                things = [
-                    thing for thing in things if asked & {facts["objects"][thing][name] for name in ("colour", "shape")}
+            if len(fitting) > 1:
+                fitting = [
+                    thing
+                    for thing in fitting
+                    if asked & {facts["objects"][thing][name] for name in ("colour", "shape")}
                 ]
-            if len(things) == 1:
-                yield from ((start + step.start(3), start + step.end(3), step[1], things[0]) for step in mine)
+            if len(fitting) == 1:
+                things[number] = fitting[0]
+        yield start, steps, things
         start += len(part)
 
 
@@ -245,7 +271,7 @@ def _is_so(thing: Mapping[str, Any], name: str, value: str) -> bool:
     if name == "motion":
         return moves == [value]
     if name in ("first", "then"):
-        return len(moves) > 1 and value.split()[-1] == moves[0 if name == "first" else -1]
+        return len(moves) > 1 and value == moves[0 if name == "first" else -1]
     return True
 
 
@@ -264,6 +290,19 @@ def _shows(scene: Scene, thing: int, name: str) -> dict[Heads, torch.Tensor]:
     elif name == "then":
         part = mine & (times > segments[-1]["start"])
     return {SEEING: part if part.any() else mine}
+
+
+def _first_sighting(scene: Scene, thing: int, name: str) -> torch.Tensor:
+    """The video's merged tokens that show an object; for which of two came first, those that show it first: bool [tokens]."""
+    mine = scene.owners == thing
+    return mine & (scene.seconds == scene.seconds[mine].min()) if name == "order" and mine.any() else mine
+
+
+def _placed(shown: torch.Tensor, video: torch.Tensor, length: int) -> torch.Tensor:
+    """Which tokens of a pack of that length are those of its video that are `shown`: bool [length]."""
+    found = torch.zeros(length, dtype=torch.bool)
+    found[video] = shown
+    return found
 
 
 def _word_ids(tokenizer: Any, thing: Mapping[str, Any]) -> torch.Tensor:

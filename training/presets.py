@@ -11,6 +11,7 @@ from workbench.schema import Sampling, VideoPolicy
 StageName = Literal["reading", "dense", "looking", "judge"]
 TEXT_TASKS = ("claims", "compare")  # drills without a video
 TASKS = ("look", *TEXT_TASKS)  # all drills, beside the prompts
+TEXT_FLAWS = "text flaws"
 
 
 @dataclass(frozen=True)
@@ -25,9 +26,8 @@ class Stage:
     views: tuple[View, ...] = get_args(View)  # how the videos are seen; in more than one, other rows vary as well
     misled: float = 0.0  # share of the judging packs whose rationales misread the video (training.misled)
     deciding: float = 1.0  # weight of the tokens that decide (training.heavy_tokens)
-    text_flaws: float = (
-        1.0  # how much more often the judging packs show responses with flaws in the text (one in seven)
-    )
+    # how much more often the judging packs show instructions of a kind, or responses with flaws in their text (TEXT_FLAWS)
+    often: Mapping[str, float] = field(default_factory=dict)
     mix: Mapping[str, float] = field(default_factory=dict)  # prompt or task -> packs a step, a fraction being a chance
 
 
@@ -62,6 +62,9 @@ JUDGING = {
     **{"look": 1, "claims": 1.5, "compare": 0.5},
 }
 
+# What one instruction in seven, ten, fifty or fewer is about, and small judges then get wrong.
+OFTEN = {TEXT_FLAWS: 3.0, "when": 2.0, "comparison": 3.0, "caption": 1.5}
+
 EMBEDDED = Preset(
     name="embedded",
     sizes={
@@ -88,9 +91,7 @@ EMBEDDED = Preset(
         "reading": Stage(steps=450, lr=1.5e-3, mix={"claims": 14, "compare": 2}),
         "dense": Stage(steps=1700, lr=1.5e-3, videos=24),
         "looking": Stage(steps=900, lr=1.2e-3, frames=FRAMES, mix={"look": 9, "claims": 4, "compare": 1}),
-        "judge": Stage(
-            steps=1300, lr=1e-3, rows=2, misled=0.25, deciding=5.0, text_flaws=3.0, frames=FRAMES, mix=JUDGING
-        ),
+        "judge": Stage(steps=1450, lr=1e-3, rows=2, misled=0.25, deciding=5.0, often=OFTEN, frames=FRAMES, mix=JUDGING),
     },
     world=(
         *("--scenes", "4000", "--split", "train", "--setting", "core"),

@@ -23,6 +23,7 @@ WORDS = {
     **dict.fromkeys(("early", "middle", "late"), "time"),
 }
 ENDINGS = {"background": "background", "object": "count", "objects": "count", "time": "span"}
+BEGINNINGS = ("first", "then")
 STEP = re.compile(r"Said ([^:]+?), seen ([^:]+?): (correct|wrong \(\d+\))\. ?")
 BROKEN_WORDS = "Broken grammar"
 BROKEN = f"{BROKEN_WORDS}: wrong"
@@ -50,9 +51,18 @@ def in_fixed_order(reasoning: str, vocabulary: Mapping[str, Sequence[str]]) -> s
 def fact_name(seen: str, vocabulary: Mapping[str, Sequence[str]]) -> str:
     """Which fact a value as named in a rationale belongs to: "red" -> colour, "then left" -> then."""
     head, _, tail = seen.partition(" ")
-    if tail in ENDINGS or head in ("first", "then"):
+    if tail in ENDINGS or head in BEGINNINGS:
         return ENDINGS.get(tail, head)
     return next((name for name in ORDER if seen in vocabulary.get(name, ())), WORDS.get(seen, "event"))
+
+
+def shortest(value: str) -> str:
+    """The value without the words that its name says already: "three objects" -> "three", "then left" -> "left".
+
+    With them, a small judge compares the last words, and takes three objects for two objects.
+    """
+    head, _, tail = value.partition(" ")
+    return head if tail in ENDINGS else tail if head in BEGINNINGS else value
 
 
 def swapped(reasoning: str) -> str | None:
@@ -71,7 +81,7 @@ def _sorted_run(run: str, vocabulary: Mapping[str, Sequence[str]]) -> str:
         wrong += not right
         number = step.thing if step.thing > 1 else ""
         verdict = "correct" if right else f"wrong ({wrong})"
-        lines.append(f"{step.name}{number}: seen {step.seen}, said {step.said}: {verdict}.")
+        lines.append(f"{step.name}{number}: seen {shortest(step.seen)}, said {shortest(step.said)}: {verdict}.")
     if BROKEN in run:
         lines.append(f"{BROKEN} ({wrong + 1}).")
     return " ".join(lines) + (" " if run.endswith(" ") else "")

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from training.asides import beside
 from training.rationales import BROKEN_WORDS, LOOKS
 from workbench.backends.base import Chat
 from workbench.backends.encoding import Encoded, VideoInputs, encode_chat
@@ -21,6 +22,8 @@ from workbench.video.frames import Frames
 
 # What the drills ask for, and a step of a rationale as it is taught.
 LOOK, LIST_CLAIMS, COMPARE = "Look at", "Claims of:", "Compare:"
+# Two objects are told apart by speed and by when they appear where the difference shows (as bootstrap.world asks).
+STRAIGHT, CLEARLY_FASTER, CLEARLY_EARLIER = ("left", "right", "up", "down"), 1.4, 0.12  # times; share of the clip
 STEP = re.compile(r"(\w+): seen ([^,:]+), said ([^,:]+):")
 
 
@@ -33,6 +36,13 @@ class Example(NamedTuple):
     def with_reasoning(self, reasoning: str | None) -> "Example":
         """The same with another rationale; with none, as it is."""
         return self._replace(target=replace(self.target, reasoning=reasoning)) if reasoning else self
+
+    def with_aside(self, rng: random.Random) -> "Example":
+        """The same with a sentence about nothing beside one of its responses."""
+        responses = list(self.item.responses)
+        number = rng.randrange(len(responses))
+        responses[number] = beside(responses[number], rng)
+        return self._replace(item=replace(self.item, responses=tuple(responses)))
 
 
 class Sight(NamedTuple):
@@ -107,17 +117,24 @@ def encode_example(
 
 
 def encode_claims(
-    processor: Any, rule: RopeRule | None, example: Example, rng: random.Random, turned: float = 0.0
+    processor: Any,
+    rule: RopeRule | None,
+    example: Example,
+    rng: random.Random,
+    turned: float = 0.0,
+    asides: float = 0.0,
 ) -> Encoded:
     """A response without any video, and what it claims as the reply, as the target's reasoning takes it in turn.
 
-    A share `turned` of the responses has words turned around; the reply then ends with these, as they stand there.
+    A share `turned` of the responses has words turned around; the reply then ends with these, as they stand there. A
+    share `asides` has a sentence about nothing beside it, whose words stand in their order.
     """
     text, claims = example.item.responses[0], STEP.findall(example.target.reasoning or "")
     told = [f"{name}: said {said}." for name, _, said in claims]
     if claims and rng.random() < turned:
         text, words = turned_around(text, rng)
         told += [f"{BROKEN_WORDS}: {words}."] if words else []
+    text = beside(text, rng) if rng.random() < asides else text
     chat = Chat(system="", frames=None, text=f"{LIST_CLAIMS}\n{text}")
     return encode_chat(processor, chat, rule, reply=" ".join(told))
 
@@ -204,25 +221,61 @@ def _seen(values: Mapping[str, str]) -> str:
 
 
 def sights(facts: Mapping[str, Any]) -> list[Sight]:
-    """All that can be asked of a scene's facts: the whole, and each object by its colour and by its shape."""
+    """All that can be asked of a scene's facts: the whole, each object by its colour and by its shape, and two of them."""
     things = facts["objects"]
-    words = ("one object", "two objects", "three objects", "four objects")
-    ground = facts["background"][0]["colour"]
-    found = [Sight("the scene", {"background": f"{ground} background", "count": words[len(things) - 1]})]
+    count = ("one", "two", "three", "four")[len(things) - 1]
+    found = [Sight("the scene", {"background": facts["background"][0]["colour"], "count": count})]
     for thing in things:
         values = _object_values(thing)
         if len(things) == 1:
             found.append(Sight("the object", values))
         found.append(Sight(f"the {thing['colour']} object", _without(values, "colour")))
         found.append(Sight(f"the {thing['shape']}", _without(values, "shape")))
-    return found
+    after = things[1:] + things[:1] if len(things) > 1 else []
+    return found + [sight for pair in zip(things, after, strict=False) if (sight := _side_by_side(*pair))]
 
 
 def _object_values(thing: Mapping[str, Any]) -> dict[str, str]:
     """The facts of one object as rationales name them, in their order."""
     moves = [segment["motion"] for segment in thing["segments"]]
-    motions = {"motion": moves[0]} if len(moves) == 1 else {"first": f"first {moves[0]}", "then": f"then {moves[-1]}"}
-    return {**{name: thing[name] for name in LOOKS}, **motions, "event": thing["event"]}
+    motions = {"motion": moves[0]} if len(moves) == 1 else {"first": moves[0], "then": moves[-1]}
+    return {**{name: thing[name] for name in LOOKS}, **motions, "event": thing["event"], **_in_view(thing["event"])}
+
+
+def _in_view(event: str) -> dict[str, str]:
+    """When a thing appears or vanishes, and for how much of the clip it is in view: short, half or most of it."""
+    verb, _, time = event.partition(" ")
+    if verb not in ("appears", "vanishes"):
+        return {}
+    early = "short" if verb == "vanishes" else "most"
+    late = "most" if verb == "vanishes" else "short"
+    return {"time": time, "span": {"early": early, "middle": "half", "late": late}[time]}
+
+
+def _side_by_side(one: Mapping[str, Any], other: Mapping[str, Any]) -> Sight | None:
+    """What differs between two objects, called by their shapes as questions about two call them; None where nothing does."""
+    seen: dict[str, str] = {}
+    if one["size"] != other["size"]:
+        seen["larger"] = "larger" if one["size"] == "large" else "smaller"
+    speeds = [_straight_speed(thing) for thing in (one, other)]
+    if all(speeds) and max(speeds) > CLEARLY_FASTER * min(speeds):
+        seen["speed"] = "faster" if speeds[0] > speeds[1] else "slower"
+    shown = [_first_seen(thing) if "appears" in thing["event"] else 0 for thing in (one, other)]
+    if all(shown) and abs(shown[0] - shown[1]) > CLEARLY_EARLIER * len(one["visible"]):
+        seen["order"] = "before" if shown[0] < shown[1] else "after"
+    colours = {"colour": one["colour"], "colour2": other["colour"]}
+    return Sight(f"the {one['shape']} and the {other['shape']}", {**colours, **seen}) if seen else None
+
+
+def _first_seen(thing: Mapping[str, Any]) -> int:
+    """The number of the first frame that shows anything of it."""
+    return next((number for number, share in enumerate(thing["visible"]) if share), 0)
+
+
+def _straight_speed(thing: Mapping[str, Any]) -> float:
+    """Of a thing that moves one way all the time, in frame edges a second; 0 of others."""
+    moves = thing["segments"]
+    return moves[0]["speed"] if len(moves) == 1 and moves[0]["motion"] in STRAIGHT else 0.0
 
 
 def _without(values: Mapping[str, str], name: str) -> dict[str, str]:

@@ -17,7 +17,7 @@ from training.gaze import Gaze, Scene, gaze_loss, gazes, turned_words, watched_l
 from training.heavy_tokens import heavy_tokens
 from training.loop import Place, train
 from training.misled import encode_misled, misled
-from training.presets import TEXT_TASKS, Stage
+from training.presets import TEXT_FLAWS, TEXT_TASKS, Stage
 from training.processes import count, rank, wait
 from training.rationales import BROKEN_WORDS, swapped
 from training.rows import (
@@ -46,6 +46,8 @@ REFERENCE_SHARE = 0.1  # of the judging packs show the reference answer
 MISLED_SHARE = 0.3  # of the values seen in a misled rationale are drawn anew
 SIGHTS, COMPARISONS = 4, 3  # things to look at in one video; made-up comparisons at a time
 TURNED_SHARE = 0.4  # of the responses whose claims are listed have words turned around
+ASIDE_SHARE = 0.15  # of the responses whose claims are listed, and of the rows judged, hold a sentence about nothing
+NO_MORE: Mapping[str, float] = {}
 
 
 class Learner(NamedTuple):
@@ -247,27 +249,31 @@ def _claims_rows(learner: Learner, world: World, rng: random.Random, video: str)
     for example in _set_of(world, video, "pointwise", 1, rng):
         if BROKEN_WORDS not in (example.target.reasoning or ""):
             shown = reworded(example, other_things(world.vocabulary, rng)) if len(world.views) > 1 else example
-            found.append(encode_claims(learner.processor, learner.rule, shown, rng, TURNED_SHARE))
+            found.append(encode_claims(learner.processor, learner.rule, shown, rng, TURNED_SHARE, ASIDE_SHARE))
     return found
 
 
 def _some_facts(sight: Sight, rng: random.Random) -> Sight:
-    """At least two of the facts, in their order."""
+    """At least two of the facts, in their order; all of two objects, which are told apart by their colours."""
+    if "colour2" in sight.seen:
+        return sight
     names = set(rng.sample(list(sight.seen), rng.randint(2, len(sight.seen))))
     return Sight(sight.subject, {name: value for name, value in sight.seen.items() if name in names})
 
 
-def _in_text(examples: Sequence[Example]) -> bool:
-    """Whether the flaws of these responses to one instruction show in their text."""
-    return examples[0].item.tags.get("video_dependent") == "no"
+def _share(examples: Sequence[Example], often: Mapping[str, float]) -> float:
+    """How often these responses to one instruction come up, by `Stage.often`."""
+    tags = examples[0].item.tags
+    in_text = often.get(TEXT_FLAWS, 1.0) if tags.get("video_dependent") == "no" else 1.0
+    return in_text * often.get(tags.get("instruction_kind", ""), 1.0)
 
 
 def _set_of(
-    world: World, video: str, kind: str, most: int, rng: random.Random, text_flaws: float = 1.0
+    world: World, video: str, kind: str, most: int, rng: random.Random, often: Mapping[str, float] = NO_MORE
 ) -> list[Example]:
     """Up to `most` examples of one instruction about the video: as branches of one prefix they cost least.
 
-    Instructions whose responses have flaws in the text come up `text_flaws` times as often as others.
+    Some instructions come up more often than others, as `Stage.often` says.
     """
     sets: dict[str, list[Example]] = {}
     for example in world.examples[video]:
@@ -275,8 +281,7 @@ def _set_of(
             sets.setdefault(example.item.instruction, []).append(example)
     if not sets:
         return []
-    shares = [text_flaws if _in_text(some) else 1.0 for some in sets.values()]
-    chosen = rng.choices(list(sets.values()), shares)[0]
+    chosen = rng.choices(list(sets.values()), [_share(some, often) for some in sets.values()])[0]
     return rng.sample(chosen, min(most, len(chosen)))
 
 
@@ -294,11 +299,12 @@ def _judge_rows(
     prompt = prompts[rng.random() < REFERENCE_SHARE]
     most = plan.rows if prompt.kind == "pointwise" else max(1, plan.rows // 2)
     shown = chain.from_iterable(
-        _orders(each, prompt) for each in _set_of(world, video, prompt.kind, most, rng, plan.text_flaws)
+        _orders(each, prompt) for each in _set_of(world, video, prompt.kind, most, rng, plan.often)
     )
     deceived = MISLED_SHARE if "thinking" in prompt.form.tags and rng.random() < plan.misled else 0.0
     encoded = []
     for example, order in shown:
+        example = example.with_aside(rng) if rng.random() < ASIDE_SHARE else example
         row = learner.processor, learner.rule, prompt, example, clips[video], order
         other = misled(example.target.reasoning or "", values, deceived, rng) if deceived else None
         encoded.append(encode_misled(*row, other) if other else encode_example(*row))
