@@ -69,6 +69,27 @@ def test_batch_equals_single(judges, name, sampling):
 
 
 @pytest.mark.parametrize("name", CHECKPOINTS)
+@pytest.mark.parametrize("sampling", [GREEDY, HOT], ids=["greedy", "hot"])
+def test_a_reply_that_is_begun_goes_on_from_there(judges, name, sampling, request, tmp_path):
+    """It reads what a judge reads that has written the beginning itself, and tells the same probabilities."""
+    from workbench.backends.judge_file import JudgeFile, write_judge_file
+
+    folder = shutil.copytree(request.getfixturevalue(name), tmp_path / "judge")
+    write_judge_file(folder, JudgeFile(opens_replies=True))
+    judge = load_local(str(folder))
+    chats = chats_for(name, opening="<answer>", slot="<answer>", menu=("A", "B"))
+    begun = judge._tokenizer("<answer")["input_ids"]
+    for chat, reply in zip(chats, judge.generate(chats, sampling), strict=True):
+        assert reply.text.startswith("<answer")
+        if sampling is GREEDY:
+            logits = whole_logits(judge, chat, begun)
+            first = int(logits[-1].argmax())
+            assert reply.text.startswith(judge._tokenizer.decode([*begun, first], skip_special_tokens=True))
+    plain = judge.generate([replace(chat, opening="") for chat in chats], sampling)
+    assert [one.text for one in plain] == [one.text for one in judges(name).generate(chats, sampling)]
+
+
+@pytest.mark.parametrize("name", CHECKPOINTS)
 def test_whole_prompt_logits_equal_step_by_step(judges, name):
     """The trap: positions of generated tokens must go on where the prompt's end."""
     from workbench.backends.decoding import Batch, Request, prefill, to_model, vision_features

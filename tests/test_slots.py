@@ -158,3 +158,13 @@ def test_replies_carry_them(judge):
     assert reply.text == "<score>4</score>" and reply.finished
     expected = by_hand(judge, CHAT, "<score>", SCALE)
     assert list(reply.probs.values()) == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("reply", ["<answer>A</answer>", "<answer> B</answer>", "<answer>tie</answer> or so"])
+def test_a_slot_that_is_begun_by_the_opening_counts_what_is_written_alone(judge, reply):
+    tokens = judge._tokenizer(reply)["input_ids"]
+    opening = judge._tokenizer("<answer")["input_ids"]
+    assert tokens[: len(opening)] == opening
+    whole = find_slot(judge._tokenizer, tokens, "<answer>", LETTERS)
+    begun = find_slot(judge._tokenizer, tokens[len(opening) :], "<answer>", LETTERS, opening)
+    assert begun == whole._replace(kept=whole.kept - len(opening))

@@ -60,8 +60,8 @@ def fitted(data, tmp_path_factory) -> Path:
 def learner(fitted):
     from transformers import AutoModelForImageTextToText, AutoProcessor
 
+    from training.learner import Learner
     from training.loop import Place
-    from training.stages import Learner
 
     model = AutoModelForImageTextToText.from_pretrained(fitted / "judge")
     place = Place("again", fitted / "again.jsonl", fitted / "again.pt")
@@ -151,27 +151,89 @@ def test_what_can_be_seen_of_a_scene(learner, world):
 
     things = [
         {"colour": "red", "size": "small", "texture": "plain", "shape": "star", "event": "stays",
-         "segments": [{"motion": "left"}]},
+         "segments": [{"motion": "left", "speed": 0.2}], "visible": [100, 100]},
         {"colour": "blue", "size": "large", "texture": "dotted", "shape": "cross", "event": "appears late",
-         "segments": [{"motion": "up"}, {"motion": "still"}]},
+         "segments": [{"motion": "up"}, {"motion": "still"}], "visible": [0, 100]},
     ]  # fmt: skip
     found = sights({"objects": things, "background": [{"colour": "grey"}]})
     assert [each.subject for each in found] == [
-        "the scene", "the red object", "the star", "the blue object", "the cross",
+        "the scene", "the red object", "the star", "the blue object", "the cross", "the star and the cross",
+        "the cross and the star",
     ]  # fmt: skip
-    assert found[0].seen == {"background": "grey background", "count": "two objects"}
+    assert found[0].seen == {"background": "grey", "count": "two"}
     assert found[4].seen == {
-        "colour": "blue", "size": "large", "texture": "dotted", "first": "first up", "then": "then still",
-        "event": "appears late",
+        "colour": "blue", "size": "large", "texture": "dotted", "first": "up", "then": "still",
+        "event": "appears late", "time": "late", "span": "short",
     }  # fmt: skip
+    assert found[5].seen == {"colour": "red", "colour2": "blue", "larger": "smaller"}
     clip = learner.clips(world)[world.videos[0]]
     row = encode_look(learner.processor, learner.rule, Sight("the star", {"colour": "red", "size": "small"}), clip)
     told = learner.processor.tokenizer.decode(row.ids[row.labels != -100][:-1])
     assert told == "colour: seen red. size: seen small."
 
 
+@pytest.mark.parametrize(
+    ("event", "time", "span"),
+    [
+        ("appears early", "early", "most"),
+        ("appears late", "late", "short"),
+        ("vanishes early", "early", "short"),
+        ("vanishes middle", "middle", "half"),
+        ("stays", None, None),
+    ],
+)
+def test_when_a_thing_is_in_view_is_asked_of_those_that_come_or_go(event, time, span):
+    from training.rows import sights
+
+    looks = {"colour": "red", "size": "small", "texture": "plain", "shape": "star"}
+    thing = {**looks, "event": event, "segments": [{"motion": "left", "speed": 0.2}], "visible": [100]}
+    seen = sights({"objects": [thing], "background": [{"colour": "grey"}]})[1].seen
+    assert (seen.get("time"), seen.get("span")) == (time, span)
+
+
+def test_two_things_are_told_apart_where_they_clearly_differ():
+    from training.rows import sights
+
+    looks = {"colour": "red", "size": "small", "texture": "plain", "shape": "star", "event": "appears early"}
+
+    def thing(speed, first, **other):
+        moves = [{"motion": "left", "speed": speed}]
+        return {**looks, "segments": moves, "visible": [0] * first + [100] * (20 - first), **other}
+
+    def told(one, other):
+        found = sights({"objects": [one, other], "background": [{"colour": "grey"}]})[5:]
+        return {name: value for name, value in found[0].seen.items() if "colour" not in name} if found else {}
+
+    assert told(thing(0.2, 4), thing(0.25, 5)) == {}
+    assert told(thing(0.2, 4), thing(0.3, 5)) == {"speed": "slower"}
+    assert told(thing(0.2, 9), thing(0.2, 5)) == {"order": "after"}
+    assert told(thing(0.2, 4), thing(0.2, 9, event="stays")) == {}
+    assert told(thing(0.2, 4, size="large"), thing(0.2, 5)) == {"larger": "larger"}
+    assert told(thing(0.9, 4), thing(0.2, 5, segments=[{"motion": "loop", "speed": 0.1}])) == {}
+
+
+def test_some_instructions_come_up_more_often(world):
+    from training.packs import share
+    from training.presets import TEXT_FLAWS
+
+    rows = next(iter(world.examples.values()))[:1]
+    rows = [
+        each._replace(item=replace(each.item, tags={"instruction_kind": "when", "video_dependent": "no"}))
+        for each in rows
+    ]
+    assert share(rows, {}) == 1 and share(rows, {"when": 2.0}) == 2 and share(rows, {"caption": 2.0}) == 1
+    assert share(rows, {"when": 2.0, TEXT_FLAWS: 3.0}) == 6
+
+
+def test_a_sentence_about_nothing_changes_neither_the_target_nor_the_words_beside_it(world):
+    row = next(iter(world.examples.values()))[0]
+    other = row.with_aside(random.Random(0))
+    [before], [after] = row.item.responses, other.item.responses
+    assert before in after and len(after) > len(before) + 10 and other.target == row.target
+
+
 def test_a_step_has_as_many_packs_of_each_task_as_the_mix_says(world, learner):
-    from training.stages import COMPARISONS, draw_packs, task_of
+    from training.packs import COMPARISONS, draw_packs, task_of
 
     clips, mix = learner.clips(world), {"look": 2, "claims": 1, "compare": 1, "pairwise_reasoning": 1}
     tasks = {name: task_of(name, learner, world, clips, Stage(steps=1, lr=1e-3, rows=4)) for name in mix}
@@ -347,7 +409,11 @@ def test_dense_labels_by_hand():
     assert labels["colour"][0, 0].tolist() == [1, 1, IGNORE, IGNORE]
     assert labels["shape"][0, 0, 0] == 1
     assert (labels["across"][0, 0, 0], labels["along"][0, 0, 0]) == (2, 1)  # to the right, not up or down
+    assert labels["shown"][0, 0, 0] == 0  # in both frames
     assert (labels["background"] == 1).all()
+    gone = {**thing, "visible": [100, 0, 0, 100]}
+    shown = dense_labels({**facts, "objects": [gone]}, vocabulary, (0.0, 0.5, 1.0, 1.5), (4, 4))["shown"]
+    assert (shown[0, 0, 0], shown[1, 0, 0], shown[1, 3, 3]) == (1, 2, IGNORE)  # goes, comes, is not there
     first, second = labels["place"][0, 0, 0].reshape(2, FINE, FINE)
     assert first.min() == 1
     assert second[:, :2].max() == 0 and second[:, 2:].min() == 1

@@ -9,6 +9,9 @@ import torch
 
 from training.base import match_and_copy
 from training.gaze import (
+    COUNTING,
+    FIRST_SEEN,
+    LAST_SEEN,
     NAMING,
     READING,
     RECALLING,
@@ -25,6 +28,7 @@ from training.sft import IGNORE, Packed
 WORDS = [
     *("?", "<v>", "red", "green", "circle", "square", "left", "up", "look", "at", "the", "object"),
     *("said", "seen", "wrong", ":", ".", ",", "shape", "then", "first"),
+    *("colour", "colour2", "larger", "time", "late"),
     *("Broken", "grammar"),
     *("<response_a>", "</response_a>", "<response_b>", "</response_b>", "A", "B"),
 ]
@@ -92,8 +96,8 @@ def told(pack, scene=SCENE):
     ("reply", "seen"),
     [
         ("shape: seen circle.", {"circle": [0, 4]}),
-        ("first: seen first left.", {"first": [0], "left": [0]}),
-        ("then: seen then up.", {"then": [4], "up": [4]}),
+        ("first: seen left.", {"left": [0]}),
+        ("then: seen up.", {"up": [4]}),
         ("shape: seen square.", {"square": [2, 5]}),
     ],
 )
@@ -107,9 +111,20 @@ def test_the_name_of_the_object_is_looked_up_and_what_was_said_is_read():
     assert told(packed("look at the red object", "shape: seen circle."))[NAMING] == {"circle": [9]}
 
 
+def test_of_two_objects_one_head_looks_at_each():
+    found = told(packed("look at the red object", "colour: seen red. colour2: seen green. larger: seen larger"))
+    assert found[FIRST_SEEN]["larger"] == [0, 4] and found[LAST_SEEN]["larger"] == [2, 5]
+    assert "larger" not in told(packed("look", "colour: seen red. larger: seen larger")).get(FIRST_SEEN, {})
+
+
+def test_when_a_thing_is_in_view_hangs_on_its_first_and_last_sighting_and_on_the_end():
+    found = told(packed("look at the red object", "shape: seen circle. time: seen late."))
+    assert found[FIRST_SEEN]["late"] == [0] and found[LAST_SEEN]["late"] == [4] and found[COUNTING]["late"] == [5]
+
+
 def test_of_a_pair_the_response_that_is_weighed_is_read():
     shown = "left <response_a> red left </response_a> <response_b> left up </response_b>"
-    pack = packed(shown, "A: first: seen first left, said left: B: first: seen first left, said left:")
+    pack = packed(shown, "A: first: seen left, said left: B: first: seen left, said left:")
     reading = next(gaze for gaze in gazes(Words(), pack, SCENE) if gaze.heads == READING)
     said = [WORDS[pack.ids[query + 1]] == "left" for query in reading.queries]
     wanted = [wanted.nonzero().flatten().tolist() for wanted in reading.wanted]
@@ -119,7 +134,7 @@ def test_of_a_pair_the_response_that_is_weighed_is_read():
 
 
 def test_what_was_seen_for_one_response_is_recalled_for_the_other():
-    pack = packed("look", "A: shape: seen circle, said left. B: shape: seen circle, said up. then: seen then up")
+    pack = packed("look", "A: shape: seen circle, said left. B: shape: seen circle, said up. then: seen up")
     [recalling] = [gaze for gaze in gazes(Words(), pack, None) if gaze.heads == RECALLING]
     assert [WORDS[pack.ids[query + 1]] for query in recalling.queries] == ["circle"]
     assert [WORDS[pack.ids[place]] for place in recalling.wanted[0].nonzero()] == ["circle"]

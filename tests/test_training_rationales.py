@@ -17,8 +17,8 @@ VOCABULARY = {"colour": ["red", "blue"], "shape": ["star"], "motion": ["left", "
         (
             "A: Said then up, seen then left: wrong (1). Said first up, seen first up: correct. 1 wrong. "
             "B: Said nothing, seen grey background: wrong (1). 1 wrong. A is better.",
-            "A: first: seen first up, said first up: correct. then: seen then left, said then up: wrong (1). 1 wrong. "
-            "B: background: seen grey background, said nothing: wrong (1). 1 wrong. A is better.",
+            "A: first: seen up, said up: correct. then: seen left, said up: wrong (1). 1 wrong. "
+            "B: background: seen grey, said nothing: wrong (1). 1 wrong. A is better.",
         ),
         (
             "Said stays, seen vanishes late: wrong (1). Said star, seen star: correct. Broken grammar: wrong (2). 2 wrong.",
@@ -29,9 +29,9 @@ VOCABULARY = {"colour": ["red", "blue"], "shape": ["star"], "motion": ["left", "
             "Said red, seen blue: wrong (1). Said star, seen star: correct. Said first up, seen first up: correct. "
             "Said then left, seen then left: correct. Said blue, seen red: wrong (2). Said star, seen star: correct. "
             "Said left, seen up: wrong (3). Said two objects, seen two objects: correct. 3 wrong: score 2.",
-            "count: seen two objects, said two objects: correct. colour: seen blue, said red: wrong (1). "
-            "shape: seen star, said star: correct. first: seen first up, said first up: correct. "
-            "then: seen then left, said then left: correct. colour2: seen red, said blue: wrong (2). "
+            "count: seen two, said two: correct. colour: seen blue, said red: wrong (1). "
+            "shape: seen star, said star: correct. first: seen up, said up: correct. "
+            "then: seen left, said left: correct. colour2: seen red, said blue: wrong (2). "
             "shape2: seen star, said star: correct. motion2: seen up, said left: wrong (3). 3 wrong: score 2.",
         ),
         (

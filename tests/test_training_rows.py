@@ -247,6 +247,12 @@ def test_a_pair_that_the_mix_has_a_place_for_is_there_in_both_orders(examples, s
         ("A: x. B: y, unlike Response A. B is better.", None),
         ("A: x. B: y. B: z. B is better.", None),
         ("A: x. B: A is shorter. B is better.", None),
+        ("A: Shorter than B. B: y. B is better.", None),
+        ("A: x. B: Unlike A, it says where. B is better.", None),
+        ("A: x. B: A omits the dog. B is better.", None),
+        ("A: B omits the dog. B: y. A is better.", None),
+        ("A: x. B: It is A's answer again. B is better.", None),
+        ("A: A dog. B: A red cat. B is better.", "A: A red cat. B: A dog. A is better."),
     ],
 )
 def test_a_rationale_is_turned_only_where_its_form_is_known(text, turned):

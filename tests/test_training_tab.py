@@ -18,6 +18,7 @@ from training.live import checkpoint_table, judge_spec, run_at, training_card
 from training.presets import EMBEDDED
 from training.push_form import PushForm, dry_run, push_command
 from training.run_form import TrainForm, about_preset, shown_command, start_training, train_command, training_jobs
+from training.runs import checkpoints
 from training.tab import with_checkpoints, with_runs
 from training.tab_panels import read_push_form, read_train_form, results_panel
 from workbench.errors import InputError
@@ -271,3 +272,39 @@ def test_trying_fills_the_judge_tab_and_turns_to_it(tmp_path):
 def test_shown_commands_can_be_run_again(runs):
     words = shlex.split(shown_command(TrainForm(name="it's"), runs))
     assert words[-1] == f"--out={runs / chr(39).join(['it', 's'])}"
+
+
+def test_the_stages_of_a_quality_judge_are_one_run(tmp_path):
+    """OUT/levels and OUT/justification are runs of their own; the tab shows OUT, which the command wrote."""
+    out = tmp_path / "runs" / "looks"
+    whole = Run.create(
+        out, config={"training": 1, "quality": "quality-3b"}, command="python -m training quality --out x"
+    )
+    for stage, steps in (("levels", (2, 4)), ("justification", (2,))):
+        run = Run.create(out / stage, config={"training": 1}, command="python -m training quality --out x")
+        for step in steps:
+            line = {"stage": "fit", "step": step, "seconds": 1.0, "loss": step + len(stage)}
+            with open(run.folder / "metrics.jsonl", "a") as file:
+                file.write(json.dumps(line) + "\n")
+        for name in (*(f"checkpoints/step-{step}" for step in steps), "final"):
+            folder = run.folder / name
+            folder.mkdir(parents=True)
+            (folder / ("adapter_config.json" if stage == "justification" else "config.json")).write_text("{}")
+            save_file({"weight": np.zeros((4, 4), dtype=np.float32)}, folder / "model.safetensors")
+        with run.writing():
+            run.finish(done=steps[-1], total=steps[-1], phase="done", step=steps[-1])
+    with whole.writing():
+        whole.set_status("running", phase="justification: training", done=1, total=2)
+        assert "justification: training: 1 of 2 steps" in training_card(find(out), run_at(out))
+    assert [job.folder.name for job in training_jobs(tmp_path / "runs")] == ["looks"]
+    found = checkpoints(out)
+    assert [each.name for each in found][-2:] == ["justification/checkpoints/step-2", "justification/final"]
+    assert [each.final for each in found] == [False] * (len(found) - 1) + [True]
+    assert {curve.stage: curve.values for curve in curves(run_at(out).metrics, "loss")} == {
+        "levels": (8.0, 10.0), "justification": (15.0,),
+    }  # fmt: skip
+    table = checkpoint_table(run_at(out))
+    assert "levels: step-2" in table and "justification: final (adapter)" in table
+    assert (
+        table.count("<td>10</td>") == 2 and table.count("<td>15</td>") == 2
+    )  # by its own stage: step 2 is there twice

@@ -1,8 +1,8 @@
 """The same operations in forms that a CPU runs several times faster; exact in float32, and open to bfloat16.
 
-On CPUs with matrix units, products in bfloat16 run ten times faster than in float32, while convolutions and fused
-attention in bfloat16 run slower: so patches are embedded by a product, windows of equal size attend as one batch, and
-attention stays in float32.
+Products in bfloat16 run ten times faster than in float32 on CPUs with matrix units, and three times with AVX-512 BF16;
+convolutions and fused attention in bfloat16 run slower: so patches are embedded by a product, windows of equal size
+attend as one batch, and attention stays in float32.
 """
 
 from types import MethodType
@@ -22,7 +22,8 @@ def use_fast_forms(model: Any) -> None:
 
 def mixed_precision() -> Any:
     """Products in bfloat16, all else in float32; nothing where the CPU has no fast bfloat16."""
-    return torch.autocast("cpu", torch.bfloat16, enabled=torch.cpu._is_amx_tile_supported())
+    fast = torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()
+    return torch.autocast("cpu", torch.bfloat16, enabled=fast)
 
 
 def _embed_patches(self: Any, patches: torch.Tensor) -> torch.Tensor:

@@ -49,6 +49,7 @@ def finetune(
     command: str = "",
     features: Path | None = None,
     on_metrics: Callable[[Mapping[str, Any]], None] = lambda line: None,
+    on_status: Callable[..., None] = lambda state, **fields: None,
     say: Say = print,
 ) -> Path:
     """Train, and give the folder of the judge. The same call goes on where a stopped or killed one was.
@@ -61,7 +62,7 @@ def finetune(
               "processes": team.size}  # fmt: skip
     say = say if team.leads else silent
     prompts = [prompt_record(load_prompt(name)) for name in recipe.mix]
-    with open_run(out, config, prompts, command, team) as set_status:
+    with open_run(out, config, prompts, command, team, on_status) as set_status:
         if final := made_before(out, say, set_status):
             return final
         set_status("running", phase="loading", done=0, total=0, eta_seconds=None, last_error=None)

@@ -93,11 +93,12 @@ def _run_stage(name: StageName, preset: Preset, world: World, source: Path, fold
     from transformers import AutoModelForImageTextToText, AutoProcessor
 
     from training import stages
+    from training.learner import Learner
     from training.loop import Place
 
     place = Place(name, metrics, folder / "state.pt")
     model = AutoModelForImageTextToText.from_pretrained(source).train()
-    learner = stages.Learner(model, AutoProcessor.from_pretrained(source), place)
+    learner = Learner(model, AutoProcessor.from_pretrained(source), place)
     run = stages.run_dense if name == "dense" else stages.run_rows
     plan = preset.stages[name]
     run(learner, replace(world, views=plan.views), plan, preset.seed)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from training.provenance import base_of
-from training.runs import Checkpoint, TrainingRun, checkpoints, read_run
+from training.runs import FINAL, RUNS_WITHIN, Checkpoint, TrainingRun, checkpoints, read_run
 from workbench.errors import InputError
 from workbench.jobs import Job, find
 from workbench.page.run_status import status_card
@@ -27,7 +27,8 @@ def training_card(job: Job, run: TrainingRun) -> str:
     done, total = status.get("done", 0), status.get("total", 0)
     unit = "videos" if status.get("phase") == "features" else "steps"
     said = f"{done:,} of {total:,} {unit}" if total else "not a step yet"
-    phase = PHASES.get(str(status.get("phase")), str(status.get("phase") or ""))
+    stage, _, last = str(status.get("phase") or "").rpartition(": ")  # "levels: training", of a run with runs within
+    phase = ": ".join(filter(None, (stage, PHASES.get(last, last))))
     if phase and job.alive and status.get("phase") != "done":
         said = f"{phase}: {said}"
     return status_card(job, said, _last_figures(run.metrics), "Steps done")
@@ -73,11 +74,13 @@ def checkpoint_table(run: TrainingRun) -> str:
 
 def _losses_at(run: TrainingRun, checkpoint: Checkpoint) -> dict[str, float]:
     """Step and losses of the lines with the checkpoint's step; of the last line of its stage, for a stage's own folder."""
-    step = checkpoint.step
-    if step is None and checkpoint.final:  # the finished model was taken from the step that its status tells
-        step = find(run.folder).status.get("step")
+    step, stage, metrics = checkpoint.step, checkpoint.name.split("/")[0], run.metrics
+    if stage in RUNS_WITHIN:
+        metrics = [line for line in metrics if line.get("stage") == stage]
+    if step is None and checkpoint.folder.name in FINAL:  # it was taken from the step that its run's status tells
+        step = find(checkpoint.folder.parent).status.get("step")
     if step is not None:
-        lines = [line for line in run.metrics if line.get("step") == step]
+        lines = [line for line in metrics if line.get("step") == step]
     else:
         lines = [line for line in run.metrics if line.get("stage") == checkpoint.name][-1:]
     names = ("step", "loss", "validation_loss")
@@ -89,7 +92,9 @@ def _row(checkpoint: Checkpoint, found: Mapping[str, float], best: float | None)
     if best is not None and found.get("validation_loss") == best:
         values[0] += ' <span class="vj-chip vj-none">lowest</span>'
     step = f"{found['step']:,.0f}" if "step" in found else "–"
-    name = escape(checkpoint.folder.name) + (" (adapter)" if checkpoint.adapter else "")
+    stage = checkpoint.name.split("/")[0]
+    shown = f"{stage}: {checkpoint.folder.name}" if stage in RUNS_WITHIN else checkpoint.folder.name
+    name = escape(shown) + (" (adapter)" if checkpoint.adapter else "")
     return f'<tr><th scope="row">{name}</th><td>{step}</td><td>{values[0]}</td><td>{values[1]}</td></tr>'
 
 

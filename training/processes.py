@@ -41,19 +41,22 @@ def run(work: Callable[..., None], arguments: Sequence[Any], processes: int) -> 
 
 @contextmanager
 def _fast_allocator() -> Iterator[None]:
-    """Let processes that are started meanwhile allocate by jemalloc, where it is installed.
+    """Let processes that are started meanwhile allocate by jemalloc, where it is installed, and keep what they free.
 
-    Among ten thousands of kept tensors glibc's allocator searches for every new one; steps take 1.6 times as long.
+    Among ten thousands of kept tensors glibc's allocator searches for every new one; steps take 1.6 times as long. Memory
+    that is given back is cleared by the kernel when it is asked for again: a fifth of a step, of every one.
     """
-    before, found = os.environ.get("LD_PRELOAD"), find_library("jemalloc")
-    if before is not None or found is None:
+    found = find_library("jemalloc")
+    wanted = {"LD_PRELOAD": found, "MALLOC_CONF": "dirty_decay_ms:-1,muzzy_decay_ms:-1"}
+    if found is None or wanted.keys() & os.environ.keys():
         yield
         return
-    os.environ["LD_PRELOAD"] = found
+    os.environ.update(wanted)
     try:
         yield
     finally:
-        del os.environ["LD_PRELOAD"]
+        for name in wanted:
+            del os.environ[name]
 
 
 def _join(

@@ -3,13 +3,14 @@
 OUT/levels/          stage 1, a run: language model frozen, vision tower and merger learn one level a dimension
 OUT/justification/   stage 2, a run: LoRA on the language model learns to justify from dimension to group to the
                      whole, and to judge answers to questions about quality
+OUT/run.json, status.json   of the whole, followed and stopped as any run
 The judge is OUT/levels/final with the adapter OUT/justification/final; it is made for the prompts of both stages.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from training.adapters import Lora
 from training.recipes import DataOptions, Recipe
@@ -23,6 +24,9 @@ from workbench.judge import judge_items
 from workbench.prompts import load_prompt
 from workbench.quality import score_of_levels
 from workbench.schema import Judgment, VideoPolicy
+
+if TYPE_CHECKING:
+    from training.datasets import Data
 
 StageName = Literal["levels", "justification"]
 KIND = "instruction_kind"  # the tag that tells the rows apart
@@ -108,28 +112,48 @@ def fit_quality(
     say: Callable[[str], None] = print,
 ) -> Path:
     """Run the stages one after the other and give the folder of the last; a stage that is there is not made again."""
-    from training.finetune import Data, finetune
+    from training.finetune import finetune
     from training.parallel import join
+    from training.run_folder import open_run
 
-    recipes, final = dict(preset.stages), out
-    for stage in stages:
-        recipe = recipes[stage]
-        if stage == "justification":
-            base = out / "levels" / "final"
-            if not base.is_dir():
-                raise InputError(f"{out}: got no finished stage 'levels' in it; run that first.")
-            recipe = replace(recipe, base=str(base))
-        left_out = LeftOut()
-        tasks = quality_tasks(folders, stage, left_out)
-        held_out = quality_tasks(validation, stage, left_out.validation) if validation else []
-        if {task.video for task in tasks} & {task.video for task in held_out}:
-            raise InputError("validation: got clips that are trained on too, expected none; give another split.")
-        step = max(1, -(-len(held_out) // recipe.eval_rows))
-        data = Data(tasks, held_out[::step], left_out, world=1.0)
-        final = finetune(recipe, DataOptions(), data, out / stage, command=command, say=say)
-        if stage == "justification" and join(recipe.precision).leads:
-            _declare_both(out / "levels" / "final", final)
+    team = join(preset.stages[stages[0]].precision)
+    with open_run(out, {"training": 1, "quality": preset.name}, [], command, team) as set_status:
+        for stage in stages:
+
+            def on_status(state: str, stage: str = stage, **fields: Any) -> None:
+                if state == "running":
+                    set_status(state, **{**fields, "phase": f"{stage}: {fields.get('phase', '')}"})
+
+            recipe = preset.stages[stage]
+            if stage == "justification":
+                recipe = replace(recipe, base=str(_finished_levels(out)))
+            data = _quality_data(folders, validation, stage, recipe.eval_rows)
+            options = {"command": command, "on_status": on_status, "say": say}
+            final = finetune(recipe, DataOptions(), data, out / stage, **options)
+            if stage == "justification" and team.leads:
+                _declare_both(out / "levels" / "final", final)
+        set_status("done", phase="done")
     return final
+
+
+def _finished_levels(out: Path) -> Path:
+    levels = out / "levels" / "final"
+    if not levels.is_dir():
+        raise InputError(f"{out}: got no finished stage 'levels' in it; run that first.")
+    return levels
+
+
+def _quality_data(folders: Sequence[Path], validation: Sequence[Path], stage: StageName, eval_rows: int) -> "Data":
+    """The rows of a stage; of the validation rows as many as are looked at, evenly."""
+    from training.datasets import Data
+
+    left_out = LeftOut()
+    tasks = quality_tasks(folders, stage, left_out)
+    held_out = quality_tasks(validation, stage, left_out.validation) if validation else []
+    if {task.video for task in tasks} & {task.video for task in held_out}:
+        raise InputError("validation: got clips that are trained on too, expected none; give another split.")
+    step = max(1, -(-len(held_out) // eval_rows))
+    return Data(tasks, held_out[::step], left_out, world=1.0)
 
 
 def _declare_both(levels: Path, justification: Path) -> None:

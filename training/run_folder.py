@@ -24,16 +24,32 @@ Say = Callable[[str], None]
 
 @contextmanager
 def open_run(
-    out: Path, config: Mapping[str, Any], prompts: Sequence[Mapping[str, Any]], command: str, team: Team
+    out: Path,
+    config: Mapping[str, Any],
+    prompts: Sequence[Mapping[str, Any]],
+    command: str,
+    team: Team,
+    on_status: Callable[..., None] = lambda state, **fields: None,
 ) -> Iterator[Callable[..., None]]:
-    """The run folder, for this process alone to write; gives what sets its status. Others get one that does nothing."""
+    """The run folder, for this process alone to write; gives what sets its status, of which `on_status` is told too.
+
+    Other processes get one that does nothing.
+    """
     if not team.leads:
         yield lambda state, **fields: None
         return
     _refuse_other_settings(out, config)
     run = Run.create_or_resume(out, config=config, prompts=prompts, command=command)
     with run.writing():
-        yield lambda state, **fields: run.finish(**fields) if state == "done" else run.set_status(state, **fields)
+
+        def set_status(state: str, **fields: Any) -> None:
+            if state == "done":
+                run.finish(**fields)
+            else:
+                run.set_status(state, **fields)
+            on_status(state, **fields)
+
+        yield set_status
 
 
 def _refuse_other_settings(out: Path, config: Mapping[str, Any]) -> None:

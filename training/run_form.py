@@ -8,6 +8,7 @@ from typing import Any
 
 from training.presets import PRESETS, Preset
 from training.recipes import RECIPES, Recipe
+from training.runs import RUNS_WITHIN
 from workbench import jobs
 from workbench.errors import InputError
 from workbench.jobs import Job
@@ -183,4 +184,5 @@ def training_jobs(runs: Path) -> list[Job]:
 
 
 def _is_training(job: Job) -> bool:
-    return (job.folder / "metrics.jsonl").exists() or job.command.startswith(shlex.join(TRAINING))
+    logs = [job.folder / stage / "metrics.jsonl" for stage in ("", *RUNS_WITHIN)]
+    return any(log.exists() for log in logs) or job.command.startswith(shlex.join(TRAINING))

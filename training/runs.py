@@ -3,6 +3,7 @@
 RUN/run.json        command and settings, where the run wrote them
 RUN/metrics.jsonl   one record a line: the step, the losses and figures, the stage where there are several
 RUN/figures.json    what `python -m training evaluate` measured, where someone put it there
+RUN/levels/, RUN/justification/    the runs of a quality judge's stages; what they logged and made is the whole run's
 RUN/.../            checkpoints: folders with safetensors and a config.json, or an adapter_config.json
 
 Nothing heavy is imported.
@@ -19,6 +20,7 @@ from workbench.store import read_lines
 
 FINAL = ("final", "model", "adapter", "judge")  # the folder of a finished run, the first that is there
 STAGES = ("base", "reading", "dense", "looking")  # what the embedded fit leaves on its way to "judge"
+RUNS_WITHIN = ("levels", "justification")  # of a quality judge: its stages, each a run of its own
 STEP = re.compile(r"(\d+)$")
 Figures = Mapping[str, Mapping[str, Mapping[str, Any]]]  # mode -> figure -> value, low, high, n
 
@@ -62,6 +64,15 @@ def checkpoint_at(folder: Path, name: str, final: bool) -> Checkpoint:
 
 def checkpoints(folder: Path) -> list[Checkpoint]:
     """The checkpoints of a run in the order they were made, the finished one last; empty where there is none yet."""
+    within = [
+        each._replace(name=f"{stage}/{each.name}", final=each.final and stage == RUNS_WITHIN[-1])
+        for stage in RUNS_WITHIN
+        for each in _own_checkpoints(folder / stage)
+    ]
+    return [*within, *_own_checkpoints(folder)]
+
+
+def _own_checkpoints(folder: Path) -> list[Checkpoint]:
     final = next((name for name in FINAL if is_checkpoint(folder / name)), None)
     steps = sorted(_saved(folder), key=lambda each: (each.step or 0, each.name))
     stages = [checkpoint_at(folder / name, name, False) for name in STAGES if is_checkpoint(folder / name)]
@@ -104,9 +115,10 @@ def read_run(folder: Path) -> TrainingRun:
     """Read what a run wrote about itself. Raises InputError for a file that is not what it should be."""
     head = read_json(folder / "run.json") if (folder / "run.json").is_file() else {}
     figures = folder / "figures.json"
-    return TrainingRun(
-        folder, head, list(read_lines(folder / "metrics.jsonl")), read_figures(figures) if figures.is_file() else {}
-    )
+    metrics = list(read_lines(folder / "metrics.jsonl"))
+    for stage in RUNS_WITHIN:
+        metrics += [{**line, "stage": stage} for line in read_lines(folder / stage / "metrics.jsonl")]
+    return TrainingRun(folder, head, metrics, read_figures(figures) if figures.is_file() else {})
 
 
 def read_json(path: Path) -> dict[str, Any]:

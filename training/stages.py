@@ -2,10 +2,7 @@
 
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
-from functools import partial
-from itertools import chain
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 
@@ -15,75 +12,23 @@ from training.dense import DenseHeads, dense_labels, dense_loss, frame_numbers, 
 from training.features import vision_features
 from training.gaze import Gaze, Scene, gaze_loss, gazes, turned_words, watched_layers
 from training.heavy_tokens import heavy_tokens
-from training.loop import Place, train
-from training.misled import encode_misled, misled
-from training.presets import TEXT_FLAWS, TEXT_TASKS, Stage
+from training.learner import Learner
+from training.loop import train
+from training.packs import draw_packs, task_of
+from training.presets import TEXT_TASKS, Stage
 from training.processes import count, rank, wait
-from training.rationales import BROKEN_WORDS, swapped
-from training.rows import (
-    Clip,
-    Example,
-    Sight,
-    encode_claims,
-    encode_comparison,
-    encode_example,
-    encode_look,
-    fact_values,
-    sights,
-)
-from training.sft import Packed, Targets, pack, target_losses
+from training.rows import Clip
+from training.sft import Packed, Targets, target_losses
 from training.traces import Traces
-from training.views import other_things, reworded, seen_as, sha_and_view, turned_clip
-from workbench.backends.encoding import Encoded, VideoInputs, video_inputs
-from workbench.backends.positions import RopeRule, rope_rule
-from workbench.errors import InputError
-from workbench.prompts import Prompt, load_prompt
+from training.views import seen_as, sha_and_view
 from workbench.schema import content_id
-from workbench.video.frames import Frames
 
 FEATURE_VIDEOS = 32  # videos that go through the frozen tower at a time
-REFERENCE_SHARE = 0.1  # of the judging packs show the reference answer
-MISLED_SHARE = 0.3  # of the values seen in a misled rationale are drawn anew
-SIGHTS, COMPARISONS = 4, 3  # things to look at in one video; made-up comparisons at a time
-TURNED_SHARE = 0.4  # of the responses whose claims are listed have words turned around
-ASIDE_SHARE = 0.15  # of the responses whose claims are listed, and of the rows judged, hold a sentence about nothing
-NO_MORE: Mapping[str, float] = {}
-
-
-class Learner(NamedTuple):
-    """A model in training, the processor of its checkpoint, and the place of the stage."""
-
-    model: Any
-    processor: Any
-    place: Place
-
-    @property
-    def rule(self) -> RopeRule | None:
-        return rope_rule(self.model.config)
-
-    def clips(
-        self, world: World, videos: Sequence[str] | None = None, counts: Mapping[int, float] | None = None
-    ) -> dict[str, Clip]:
-        """Moments and model inputs of the videos (default: all); about 0.9 MB a video at 8 frames of 112x112."""
-        return {video: self._clip(world.frames(video, counts)) for video in videos or world.videos}
-
-    def _clip(self, frames: Frames) -> Clip:
-        return Clip(replace(frames, images=frames.images[:0]), _in_half(video_inputs(self.processor, frames)))
-
-    def turned(self, clip: Clip, video: str) -> Clip:
-        """The clip as the video of that name shows it."""
-        vision = self.model.config.vision_config
-        return turned_clip(clip, sha_and_view(video)[1], vision.patch_size, vision.spatial_merge_size)
-
-
-def _in_half(inputs: VideoInputs) -> VideoInputs:
-    """Pixels in bfloat16, which eight bits of colour fit into: thousands of clips are held at once."""
-    pixels = inputs.tensors["pixel_values_videos"].bfloat16()
-    return inputs._replace(tensors={**inputs.tensors, "pixel_values_videos": pixels})
 
 
 def run_dense(learner: Learner, world: World, plan: Stage, seed: int) -> list[float]:
     """Train the vision tower and merger on the labels under each merged token; the losses of all steps."""
+    _decode_once(world)
     vision, clips = learner.model.model.visual, learner.clips(world, world.scenes)
     use_fast_forms(learner.model)
     merge = learner.model.config.vision_config.spatial_merge_size
@@ -125,9 +70,6 @@ class Load(NamedTuple):
     scene: Scene | None
     gazes: list[Gaze]
     turned: torch.Tensor | None
-
-
-Task = Callable[[random.Random, str], list[Encoded]]  # (random numbers, video) -> rows of one pack
 
 
 def run_rows(learner: Learner, world: World, plan: Stage, seed: int) -> list[float]:
@@ -180,28 +122,6 @@ def _scene(world: World, video: str, clip: Clip, merge: int) -> Scene:
     return Scene(facts, owner.flatten(), seconds.flatten())
 
 
-def draw_packs(
-    tasks: Mapping[str, Task],
-    mix: Mapping[str, float],
-    videos: Mapping[str, Sequence[str]],
-    rng: random.Random,
-) -> list[tuple[str, str | None, Packed]]:
-    """The packs of one step, with task and video (None: shows none): as many as `mix` says, a fraction being a chance.
-
-    `videos` holds what each task draws from.
-    """
-    found = []
-    for name, packs in mix.items():
-        for _ in range(int(packs) + (rng.random() < packs % 1)):
-            video = rng.choice(videos[name])
-            rows = tasks[name](rng, video)
-            if rows and (rows[0].types == 2).any():
-                found.append((name, video, pack(rows)))
-            else:
-                found += [(name, None, pack([row])) for row in rows]
-    return found
-
-
 def _by_task(batch: Sequence[Load], targets: Targets, weights: torch.Tensor) -> tuple[torch.Tensor, dict[str, float]]:
     """Mean of the tasks' weighted mean losses, and each one's loss and share of tokens predicted right."""
     names = list(dict.fromkeys(load.task for load in batch))
@@ -214,111 +134,6 @@ def _by_task(batch: Sequence[Load], targets: Targets, weights: torch.Tensor) -> 
         total = total + loss
         figures |= {f"{name}_loss": loss.item(), f"{name}_accuracy": targets.right[mine].float().mean().item()}
     return total / len(names), figures
-
-
-def task_of(name: str, learner: Learner, world: World, clips: Mapping[str, Clip], plan: Stage) -> Task:
-    """A drill, or judging by the prompt of that name, of up to `plan.rows` rows about a video.
-
-    Few rows a pack, of many videos a step: with five responses each about three videos, a judge did not find in 25,000
-    rows how to read a colour out of a response, which it finds in 2,000 rows about as many videos.
-    """
-    processor, rule = learner.processor, learner.rule
-    if name == "look":
-        seen = {video: sights(facts) for video, facts in world.facts.items()}
-        return lambda rng, video: [
-            encode_look(processor, rule, _some_facts(sight, rng), clips[video])
-            for sight in rng.sample(seen[video], min(SIGHTS, len(seen[video])))
-        ]
-    if name == "claims":
-        return partial(_claims_rows, learner, world)
-    if name == "compare":
-        values = fact_values(chain.from_iterable(world.examples.values()))
-        if not values:
-            raise InputError(
-                f"{world.folder}: got no rationale that says what was seen; give a folder of bootstrap world."
-            )
-        return lambda rng, video: [encode_comparison(processor, rule, values, rng) for _ in range(COMPARISONS)]
-    prompts = [load_prompt(name, reference=shown) for shown in (False, True)]
-    values = fact_values(chain.from_iterable(world.examples.values()))
-    return partial(_judge_rows, learner, world, clips, prompts, plan, values)
-
-
-def _claims_rows(learner: Learner, world: World, rng: random.Random, video: str) -> list[Encoded]:
-    """What one response claims, its words for things changed where the videos are; none for one that is broken already."""
-    found = []
-    for example in _set_of(world, video, "pointwise", 1, rng):
-        if BROKEN_WORDS not in (example.target.reasoning or ""):
-            shown = reworded(example, other_things(world.vocabulary, rng)) if len(world.views) > 1 else example
-            found.append(encode_claims(learner.processor, learner.rule, shown, rng, TURNED_SHARE, ASIDE_SHARE))
-    return found
-
-
-def _some_facts(sight: Sight, rng: random.Random) -> Sight:
-    """At least two of the facts, in their order; all of two objects, which are told apart by their colours."""
-    if "colour2" in sight.seen:
-        return sight
-    names = set(rng.sample(list(sight.seen), rng.randint(2, len(sight.seen))))
-    return Sight(sight.subject, {name: value for name, value in sight.seen.items() if name in names})
-
-
-def _share(examples: Sequence[Example], often: Mapping[str, float]) -> float:
-    """How often these responses to one instruction come up, by `Stage.often`."""
-    tags = examples[0].item.tags
-    in_text = often.get(TEXT_FLAWS, 1.0) if tags.get("video_dependent") == "no" else 1.0
-    return in_text * often.get(tags.get("instruction_kind", ""), 1.0)
-
-
-def _set_of(
-    world: World, video: str, kind: str, most: int, rng: random.Random, often: Mapping[str, float] = NO_MORE
-) -> list[Example]:
-    """Up to `most` examples of one instruction about the video: as branches of one prefix they cost least.
-
-    Some instructions come up more often than others, as `Stage.often` says.
-    """
-    sets: dict[str, list[Example]] = {}
-    for example in world.examples[video]:
-        if example.item.kind == kind:
-            sets.setdefault(example.item.instruction, []).append(example)
-    if not sets:
-        return []
-    chosen = rng.choices(list(sets.values()), [_share(some, often) for some in sets.values()])[0]
-    return rng.sample(chosen, min(most, len(chosen)))
-
-
-def _judge_rows(
-    learner: Learner,
-    world: World,
-    clips: Mapping[str, Clip],
-    prompts: Sequence[Prompt],
-    plan: Stage,
-    values: Mapping[str, Sequence[str]],
-    rng: random.Random,
-    video: str,
-) -> list[Encoded]:
-    """Rows of one instruction for a prompt, with the reference or without; half as many pairs, but in both orders."""
-    prompt = prompts[rng.random() < REFERENCE_SHARE]
-    most = plan.rows if prompt.kind == "pointwise" else max(1, plan.rows // 2)
-    shown = chain.from_iterable(
-        _orders(each, prompt) for each in _set_of(world, video, prompt.kind, most, rng, plan.often)
-    )
-    deceived = MISLED_SHARE if "thinking" in prompt.form.tags and rng.random() < plan.misled else 0.0
-    encoded = []
-    for example, order in shown:
-        example = example.with_aside(rng) if rng.random() < ASIDE_SHARE else example
-        row = learner.processor, learner.rule, prompt, example, clips[video], order
-        other = misled(example.target.reasoning or "", values, deceived, rng) if deceived else None
-        encoded.append(encode_misled(*row, other) if other else encode_example(*row))
-    return encoded
-
-
-def _orders(example: Example, prompt: Prompt) -> Iterator[tuple[Example, tuple[int, ...]]]:
-    """The example as given, and a pair in the other order too; its rationale then speaks of A and B as shown."""
-    given = tuple(range(len(example.item.responses)))
-    yield example, given
-    if prompt.kind == "pairwise":
-        reasoning = swapped(example.target.reasoning or "")
-        if reasoning or "thinking" not in prompt.form.tags:
-            yield example.with_reasoning(reasoning), given[::-1]
 
 
 def _ahead(make: Callable[[int], list[Load]], steps: int) -> Callable[[int], list[Load]]:
@@ -352,6 +167,13 @@ class _Steps(torch.utils.data.Dataset):
         return self.make(step)
 
 
+def _decode_once(world: World, counts: Mapping[int, float] | None = None) -> None:
+    """Fill the cache of frames, each process with its share; afterwards all read them from there."""
+    for video in world.scenes[rank() :: count()]:
+        world.frames(video, counts)
+    wait()
+
+
 def _seen_once(learner: Learner, world: World, plan: Stage) -> tuple[dict[str, Clip], dict[str, torch.Tensor]]:
     """Clips without their pixels, and features of every video: with a frozen tower they are the same in every epoch.
 
@@ -361,6 +183,7 @@ def _seen_once(learner: Learner, world: World, plan: Stage) -> tuple[dict[str, C
     folder = learner.place.metrics.parent / "features"
     files = [folder / f"{known}-{number}-of-{count()}.pt" for number in range(count())]
     missing = not files[rank()].exists()
+    _decode_once(world, plan.frames)
     clips, features = {}, {}
     for start in range(0, len(world.scenes), FEATURE_VIDEOS):
         some = world.scenes[start : start + FEATURE_VIDEOS]

@@ -15,6 +15,9 @@ from workbench.prompts import Prompt, load_prompt
 from workbench.schema import content_id
 
 PAIR_RATIONALE = re.compile(r"A: (?P<a>.+?) B: (?P<b>.+) (?P<better>[AB]) is better\.", re.DOTALL)
+# Words that mean a response: any "B"; an "A" within a sentence, or one that does something ("A omits"), which an article
+# before a noun may look like ("A bus"): rather one rationale less than one that says the opposite.
+A_RESPONSE = re.compile(r"\bB\b|(?<=[\w,;:)] )A\b|\bA(?='s\b|:|,| (?:and|or|\w\w+s|\w\w+ed)\b)")
 
 
 class Task(NamedTuple):
@@ -139,9 +142,7 @@ def swap_rationale(text: str) -> str | None:
     Also None where a part speaks of A or B itself: exchanging letters in free text would change articles and names.
     """
     match = PAIR_RATIONALE.fullmatch(text.strip())
-    if match is None or re.search(
-        r"\b[AB]: |\b[Rr]esponse [AB]\b|\b[AB] (?:is|was|has)\b", match["a"] + " " + match["b"]
-    ):
+    if match is None or any(A_RESPONSE.search(match[part]) for part in "ab"):
         return None
     other = {"A": "B", "B": "A"}[match["better"]]
     return f"A: {match['b']} B: {match['a']} {other} is better."

@@ -18,7 +18,8 @@ class Chat:
     tell the probabilities over the menu; an empty menu means none are wanted. `item` and `order` (positions of the
     item's responses as shown) are there for judges that compute instead of read (metrics, scalar heads).
     With `score_only` the judge does not write: its verdict is the most probable label of the menu, put right at the
-    reply's beginning. Backends that can do that have `scores_only = True`.
+    reply's beginning. Backends that can do that have `scores_only = True`. `opening` is the tag that a well-formed reply
+    begins with ("<thinking>"), for judges whose replies are begun for them (`opens_replies` in judge.json).
     """
 
     system: str
@@ -30,6 +31,7 @@ class Chat:
     item: Item | None = None
     order: tuple[int, ...] = (0,)
     score_only: bool = False
+    opening: str = ""
 
 
 class Reply(NamedTuple):

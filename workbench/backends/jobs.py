@@ -17,7 +17,10 @@ LOGIT_BYTES = 48  # a logit with the copies in double precision that sampling ma
 
 
 class Job(NamedTuple):
-    """One chat, encoded. `prompt` is the digest of all that the model reads, `node` the end of it in the plan."""
+    """One chat, encoded. `prompt` is the digest of all that the model reads, `node` the end of it in the plan.
+
+    `opening` holds the tokens of the reply that stand at the end of what the model reads.
+    """
 
     number: int  # in the call
     chat: Chat
@@ -25,6 +28,7 @@ class Job(NamedTuple):
     encoded: Encoded
     prompt: bytes
     max_new_tokens: int
+    opening: tuple[int, ...] = ()
     node: Node | None = None
 
 

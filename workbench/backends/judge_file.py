@@ -23,6 +23,7 @@ class JudgeFile(Record):
     max_frames: int | None = None
     sampling: Sampling | None = None
     video_policy: VideoPolicy | None = None
+    opens_replies: bool = False  # replies are begun for it, with the first tag of the form that the prompt asks for
     warning: str = ""  # shown wherever the judge is offered: "a first rough version, ..."
     score_only: str = ""  # how far ratings without reasons agree with reasoned ones; `analysis score-only` writes it
 
@@ -55,7 +56,7 @@ def read_judge_file(folder: Path) -> JudgeFile | None:
 
 def write_judge_file(folder: Path, judge: JudgeFile) -> Path:
     """Write judge.json into a checkpoint folder, without the fields that are open."""
-    fields = {name: value for name, value in asdict(judge).items() if value not in (None, "", ())}
+    fields = {name: value for name, value in asdict(judge).items() if value not in (None, "", (), False)}
     path = folder / NAME
     path.write_text(json.dumps(fields, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     return path

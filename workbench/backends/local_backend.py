@@ -57,7 +57,7 @@ class LocalBackend:
         preset = preset_for(hub_id) if hub_id else None
         as_published = preset is not None and judge_file == JudgeFile() and "adapter" not in identity
         self.declared = preset.declared if preset and as_published else judge_file.declared
-        self.warning = judge_file.warning
+        self.warning, self._opens = judge_file.warning, judge_file.opens_replies
         takes_video = hasattr(processor, "video_processor")
         self.view: View = "video" if takes_video else "description"
         self.sampling = judge_file.sampling or (preset.sampling if preset else Sampling())
@@ -229,28 +229,38 @@ class LocalBackend:
         seen: dict[Any, Encoded | BackendError] = {}
         encoded: list[Job | BackendError] = []
         for number, (chat, one) in enumerate(each):
-            key = (chat.frames and frames_key(chat.frames), chat.system, chat.text)
+            opening = self._opening(chat)
+            key = (chat.frames and frames_key(chat.frames), chat.system, chat.text, opening)
             if key not in seen:
-                seen[key] = self._encode(chat)
+                seen[key] = self._encode(chat, opening)
             found = seen[key]
             if isinstance(found, BackendError):
                 encoded.append(found)
             else:
                 room = min(one.max_new_tokens, self._context() - len(found))
-                encoded.append(Job(number, chat, one, found, digest(chat, found), room))
+                encoded.append(Job(number, chat, one, found, digest(chat, found), room, opening))
         return encoded
 
-    def _encode(self, chat: Chat) -> Encoded | BackendError:
+    def _opening(self, chat: Chat) -> tuple[int, ...]:
+        """The tokens by which the reply is begun: the form's first tag, up to its ">", which may be one token with what
+        follows."""
+        if not self._opens or not chat.opening:
+            return ()
+        begun = chat.opening.removesuffix(">")
+        return tuple(self._tokenizer(begun, add_special_tokens=False, split_special_tokens=True)["input_ids"])
+
+    def _encode(self, chat: Chat, opening: Sequence[int] = ()) -> Encoded | BackendError:
         try:
             if chat.frames is not None and self.view != "video":
                 raise BackendError(f"{self.name} reads text only; judge with view 'description' or 'none'.")
             video = without_pixels(self._videos.inputs(chat.frames)) if chat.frames is not None else None
             encoded = encode_chat(self._processor, chat, self._rule, video=video)
+            if self._rule is None and video is not None and numbers_by_itself(self._model):
+                encoded = replace(encoded, positions=self._library_positions(encoded))
+            encoded = encoded.then(opening) if opening else encoded
             self._check_room(encoded)
         except BackendError as error:
             return error
-        if self._rule is None and video is not None and numbers_by_itself(self._model):
-            encoded = replace(encoded, positions=self._library_positions(encoded))
         return encoded
 
     def _context(self) -> int:
@@ -321,7 +331,9 @@ class LocalBackend:
             replies = batch.decode([job.sampling for job in jobs], self._stops(), self.stop_requested)
         with clock.stage("probability_seconds"):
             slots = [
-                find_slot(self._tokenizer, reply.tokens, job.chat.slot, job.chat.menu) if batch.can_continue else None
+                find_slot(self._tokenizer, reply.tokens, job.chat.slot, job.chat.menu, job.opening)
+                if batch.can_continue
+                else None
                 for job, reply in zip(jobs, replies, strict=True)
             ]
             probabilities = slot_probabilities(batch, slots)
@@ -333,7 +345,8 @@ class LocalBackend:
             return self._not_finite()
         if not reply.finished and len(reply.tokens) < job.max_new_tokens:
             return stopped()
-        text = self._tokenizer.decode(reply.tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        written = [*job.opening, *reply.tokens]
+        text = self._tokenizer.decode(written, skip_special_tokens=True, clean_up_tokenization_spaces=False)
         usage = {
             "prompt_tokens": len(job.encoded),
             "video_tokens": job.encoded.video_tokens,

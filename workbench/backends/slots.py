@@ -72,19 +72,24 @@ def force_slot(tokenizer: Any, slot: str, menu: "Sequence[str]") -> Forced | Non
     return Forced(tuple(whole[0][:shared]), Slot(shared, rest))
 
 
-def find_slot(tokenizer: Any, tokens: "Sequence[int]", slot: str, menu: "Sequence[str]") -> Slot | None:
+def find_slot(
+    tokenizer: Any, tokens: "Sequence[int]", slot: str, menu: "Sequence[str]", opening: "Sequence[int]" = ()
+) -> Slot | None:
     """The last slot of a reply outside its reasoning; None when it has none, or when its tokens cannot be told apart.
+
+    `tokens` go on from `opening`, where the reply was begun for the judge; the slot's `kept` counts `tokens` alone.
 
     Byte-pair merges may join the slot's end with the label (">A" is one token in Qwen's vocabulary), or white space the
     judge wrote before it; then the label begins inside a token, and all labels are tokenised from that token's start.
     """
+    tokens = [*opening, *tokens]
     text = _decode(tokenizer, tokens)
     end = slot_end(text, slot)
     if end is None or not menu:
         return None
     kept = _tokens_up_to(tokenizer, tokens, end)
     before = _decode(tokenizer, tokens[:kept])
-    if not text.startswith(before):  # a character split over tokens right before the slot
+    if not text.startswith(before) or kept < len(opening):  # a character split over tokens right before the slot
         return None
     stem, ending = text[len(before) : end], closing(slot)
     labels = {
@@ -92,7 +97,7 @@ def find_slot(tokenizer: Any, tokens: "Sequence[int]", slot: str, menu: "Sequenc
         for label in menu
     }
     found = Slot(kept, labels)
-    return found if _is_own_path(found, tokens, text[end:]) else None
+    return found._replace(kept=kept - len(opening)) if _is_own_path(found, tokens, text[end:]) else None
 
 
 def slot_probabilities(batch: "Batch", slots: "Sequence[Slot | None]") -> "list[Mapping[str, float] | None]":

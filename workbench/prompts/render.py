@@ -79,7 +79,8 @@ def render(
     text = _text(prompt, item, view, order)
     shown = tuple(order) if order is not None else tuple(range(len(item.responses)))
     frames = frames if view == "video" else None
-    return Chat(prompt.system.strip(), frames, text, form.menu, form.slot, sample, item, shown)
+    opening = f"<{form.tags[0]}>"
+    return Chat(prompt.system.strip(), frames, text, form.menu, form.slot, sample, item, shown, opening=opening)
 
 
 def _text(prompt: Prompt, item: Item, view: View, order: tuple[int, ...] | None) -> str:
