@@ -10,15 +10,12 @@ from typing import TYPE_CHECKING, Any
 from training.checkpoints import saved_steps
 from training.parallel import Team
 from training.sources import LeftOut
-from workbench.errors import StoreError
 from workbench.json_files import read_json
-from workbench.redaction import redact_values
 from workbench.store import Run
 
 if TYPE_CHECKING:
     from training.trainer import Outcome, Plan
 
-SHOWN = 5  # settings that differ, at most, in the message that refuses them
 Say = Callable[[str], None]
 
 
@@ -38,7 +35,6 @@ def open_run(
     if not team.leads:
         yield lambda state, **fields: None
         return
-    _refuse_other_settings(out, config)
     run = Run.create_or_resume(out, config=config, prompts=prompts, command=command)
     with run.writing():
 
@@ -50,28 +46,6 @@ def open_run(
             on_status(state, **fields)
 
         yield set_status
-
-
-def _refuse_other_settings(out: Path, config: Mapping[str, Any]) -> None:
-    """Raises StoreError, with what differs, for the folder of a training that was told otherwise."""
-    then = read_json(out / "run.json").get("config", {})
-    differing = _differing(then, config) if "training" in then else []
-    if differing:
-        more = f"; and {len(differing) - SHOWN} more" if len(differing) > SHOWN else ""
-        raise StoreError(
-            f"{out} was run with other settings: {'; '.join(differing[:SHOWN])}{more}. Use the same settings to go on, "
-            "or name another folder."
-        )
-
-
-def _differing(then: Any, now: Any, name: str = "") -> list[str]:
-    """Which settings are not the same, by name, as "recipe.lr was 0.1, now 0.2"."""
-    if isinstance(then, Mapping) and isinstance(now, Mapping):
-        keys = dict.fromkeys([*now, *then])
-        found = [_differing(then.get(key, "absent"), now.get(key, "absent"), f"{name}.{key}") for key in keys]
-        return [each for some in found for each in some]
-    then, now = (redact_values(json.loads(json.dumps(value))) for value in (then, now))  # as run.json has them
-    return [] if then == now else [f"{name.lstrip('.')} was {then!r}, now {now!r}"]
 
 
 def silent(line: str) -> None:

@@ -46,6 +46,7 @@ def judge_file(preset: Preset) -> JudgeFile:
         max_frames=max(preset.frames),
         sampling=preset.sampling,
         video_policy=preset.policy,
+        opens_replies=True,
         warning=WARNING,
     )
 
@@ -122,14 +123,16 @@ From random weights, on scenes of the procedural world (`python -m bootstrap wor
 1. *reading*: without a video, the language model learns to list what a response claims, and to tell equal from unequal.
 2. *dense*: the vision tower learns what lies under each token, told by the language model's own embeddings of the words
    (colour, shape, size, texture, background), and where things are and how they move.
-3. *looking*: the language model learns to say what is seen of each fact.
+3. *looking*: the language model learns to say what is seen of each fact, of when and for how long a thing is in view, and of
+   what differs between two.
 4. *judge*: (item, judgment) rows, rendered by the functions that inference uses, loss on the target only, the drills going
    on beside them. The rationale names each stated fact in a fixed order (seen, said, correct or wrong), then gives the score.
    Some tokens weigh five times: "correct" and "wrong", the first of a reply, and those of its conclusions (off topic or not,
-   broken grammar, how many facts are wrong, which response is better). Responses with flaws in their text come up three times
-   as often as others.
+   broken grammar, how many facts are wrong, which response is better). Responses with flaws in their text, and questions about
+   times and about two objects, come up two or three times as often as others. Some responses have a sentence about nothing
+   beside the others. Replies are begun for it with their form's first tag (`opens_replies` in judge.json).
 
-The times are of two processor cores that other programs shared.
+The times are of two processor cores.
 
 Every scene is seen as it is, mirrored, upside down and backwards. Some heads start as ones that match and copy; beside the
 words a second loss tells ten of them where to look (`training/gaze.py`), and a third tells the video tokens what to know

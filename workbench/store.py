@@ -36,6 +36,7 @@ from workbench.terminations import termination_as_interrupt
 
 FORMAT = 1
 ANSWERED = ("scored", "unparsed")  # what a resumed run does not ask again
+SHOWN = 5  # settings that differ, at most, in the message that refuses them
 STATUS_SECONDS = 0.5  # status.json is written at most this often
 
 
@@ -106,12 +107,11 @@ class Run:
         if "imported" in then and "imported" not in now:
             run._add_prompts(head.get("prompts", ()))
             return run
-        differing = sorted(name for name in {*then, *now} if then.get(name) != now.get(name))
-        if differing:
-            name = differing[0]
+        if differing := _differing(then, now):
+            more = f"; and {len(differing) - SHOWN} more" if len(differing) > SHOWN else ""
             raise StoreError(
-                f"{folder} was run with other settings: {name} was {then.get(name)!r}, now {now.get(name)!r}. "
-                "Use the same settings to resume, or name another folder."
+                f"{folder} was run with other settings: {'; '.join(differing[:SHOWN])}{more}. Use the same settings to "
+                "resume, or name another folder."
             )
         return run
 
@@ -284,6 +284,15 @@ class Run:
         from workbench.export import write_table
 
         return write_table(self, Path(path))
+
+
+def _differing(then: Any, now: Any, name: str = "") -> list[str]:
+    """Which settings are not the same, by name, as "recipe.lr was 0.1, now 0.2". What is None may as well be absent."""
+    if isinstance(then, Mapping) and isinstance(now, Mapping):
+        keys = [key for key in dict.fromkeys([*now, *then]) if then.get(key) != now.get(key)]
+        found = [_differing(then.get(key, "absent"), now.get(key, "absent"), f"{name}.{key}") for key in keys]
+        return [each for some in found for each in some]
+    return [f"{name.lstrip('.')} was {then!r}, now {now!r}"]
 
 
 def _writer(folder: Path) -> str:
