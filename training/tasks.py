@@ -17,7 +17,7 @@ from workbench.schema import content_id
 PAIR_RATIONALE = re.compile(r"A: (?P<a>.+?) B: (?P<b>.+) (?P<better>[AB]) is better\.", re.DOTALL)
 # Words that mean a response: any "B"; an "A" within a sentence, or one that does something ("A omits"), which an article
 # before a noun may look like ("A bus"): rather one rationale less than one that says the opposite.
-A_RESPONSE = re.compile(r"\bB\b|(?<=[\w,;:)] )A\b|\bA(?='s\b|:|,| (?:and|or|\w\w+s|\w\w+ed)\b)")
+A_RESPONSE = re.compile(r"\bB\b|(?<=[\w,;:)] )A\b|\bA(?='s\b|:|,| (?:and|or|is|has|\w\w+s|\w\w+ed)\b)")
 
 
 class Task(NamedTuple):
