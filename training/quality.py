@@ -116,6 +116,9 @@ def fit_quality(
     from training.parallel import join
     from training.run_folder import open_run
 
+    data = {stage: _quality_data(folders, validation, stage, preset.stages[stage].eval_rows) for stage in stages}
+    if "levels" not in stages:
+        _finished_levels(out)
     team = join(preset.stages[stages[0]].precision)
     with open_run(out, {"training": 1, "quality": preset.name}, [], command, team) as set_status:
         for stage in stages:
@@ -127,9 +130,8 @@ def fit_quality(
             recipe = preset.stages[stage]
             if stage == "justification":
                 recipe = replace(recipe, base=str(_finished_levels(out)))
-            data = _quality_data(folders, validation, stage, recipe.eval_rows)
             options = {"command": command, "on_status": on_status, "say": say}
-            final = finetune(recipe, DataOptions(), data, out / stage, **options)
+            final = finetune(recipe, DataOptions(), data[stage], out / stage, **options)
             if stage == "justification" and team.leads:
                 _declare_both(out / "levels" / "final", final)
         set_status("done", phase="done")
