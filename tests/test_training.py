@@ -257,7 +257,6 @@ def test_two_processes_learn_as_one_model(data, tmp_path):
 
 
 def test_the_tokens_that_decide_weigh_more(world, learner):
-
     from training.heavy_tokens import heavy_tokens
     from training.sft import IGNORE, pack
     from workbench.prompts import load_prompt
@@ -271,10 +270,22 @@ def test_the_tokens_that_decide_weigh_more(world, learner):
     decides = r"(?<=\b[AB]:) \w+| (?=\d wrong)|\d(?= wrong)| Broken| [AB](?= is better)"
     wanted = [["<thinking", *re.findall(decides, each.target.reasoning)] for each in examples[:2]]
     assert [word.replace("Ġ", " ") for word in heavy] == [*wanted[0], *wanted[1]]
-    assert {word for word, weight in zip(words, weights.tolist(), strict=True) if weight == 5.0} <= {
-        "Ġcorrect",
-        "Ġwrong",
-    }
+    moments = {"appears", "vanishes", "stays", "early", "middle", "late", "short", "half", "most"}
+    weighed = {word.removeprefix("Ġ") for word, weight in zip(words, weights.tolist(), strict=True) if weight == 5.0}
+    assert {"correct", "wrong"} <= weighed and {word for word in weighed if len(word) > 2} <= {
+        "correct",
+        "wrong",
+    } | moments
+
+
+def test_of_event_time_and_span_one_is_asked_at_a_time():
+    from training.packs import _some_facts
+    from training.rows import Sight
+
+    sight = Sight("the star", {"size": "small", "event": "appears late", "time": "late", "span": "short"})
+    asked = [set(_some_facts(sight, random.Random(seed)).seen) for seed in range(60)]
+    assert all(len(names & {"event", "time", "span"}) <= 1 and names for names in asked)
+    assert {"time"} in asked and {"span"} in asked and {"size", "event"} in asked  # alone as well
 
 
 def test_claims_are_read_without_a_video(learner):

@@ -5,21 +5,21 @@ from typing import Any, NamedTuple
 
 import torch
 
-from training.rows import conclusion_ids, heading_ids, verdict_ids
+from training.rows import conclusion_ids, heading_ids, moment_ids, verdict_ids
 from training.sft import IGNORE, Packed
 
-VERDICT_WEIGHT = 5.0
+SELDOM_WEIGHT = 5.0
 
 
 class HeavyTokens(NamedTuple):
-    """The target tokens that weigh more than one: those of "correct" and "wrong", which are few and on which the score
-    hangs; and by `deciding` the first token of a reply, the one behind a heading (off topic or not), and those by which a
-    rationale concludes.
+    """The target tokens that weigh more than one: those of "correct" and "wrong", and the words that say when a thing is
+    in view, which are few and on which the score hangs; and by `deciding` the first token of a reply, the one behind a
+    heading (off topic or not), and those by which a rationale concludes.
 
     The responses' names head their parts of a rationale as well: weighed there too, a judge concludes time and again.
     """
 
-    verdicts: torch.Tensor  # ids [k]
+    seldom: torch.Tensor  # ids [k]
     conclusions: torch.Tensor  # ids [k, 2], of which the first weighs
     headings: torch.Tensor  # ids [k, 2], behind which the next weighs
     deciding: float
@@ -34,10 +34,11 @@ class HeavyTokens(NamedTuple):
         pairs = torch.stack([ids, ids.roll(-1)], dim=1)[:, None]
         concluded = (pairs == self.conclusions).all(-1).any(-1)
         headed = (pairs == self.headings).all(-1).any(-1).roll(2)
-        weight = 1.0 + (VERDICT_WEIGHT - 1.0) * torch.isin(ids, self.verdicts)
+        weight = 1.0 + (SELDOM_WEIGHT - 1.0) * torch.isin(ids, self.seldom)
         return weight.masked_fill(first | concluded | headed, self.deciding)
 
 
 def heavy_tokens(processor: Any, deciding: float) -> HeavyTokens:
     """Those of a processor's tokenizer."""
-    return HeavyTokens(*(torch.tensor(of(processor)) for of in (verdict_ids, conclusion_ids, heading_ids)), deciding)
+    seldom = torch.tensor([*verdict_ids(processor), *moment_ids(processor)])
+    return HeavyTokens(seldom, *(torch.tensor(of(processor)) for of in (conclusion_ids, heading_ids)), deciding)

@@ -6,6 +6,7 @@ from functools import partial
 from itertools import chain
 
 from training.data import World
+from training.gaze import IN_VIEW
 from training.learner import Learner
 from training.misled import encode_misled, misled
 from training.presets import TEXT_FLAWS, Stage
@@ -97,10 +98,16 @@ def _claims_rows(learner: Learner, world: World, rng: random.Random, video: str)
 
 
 def _some_facts(sight: Sight, rng: random.Random) -> Sight:
-    """At least two of the facts, in their order; all of two objects, which are told apart by their colours."""
+    """Some of the facts, in their order; all of two objects, which are told apart by their colours.
+
+    Of event, time and span only one: beside an event, the others would be read off it and not seen.
+    """
     if "colour2" in sight.seen:
         return sight
-    names = set(rng.sample(list(sight.seen), rng.randint(2, len(sight.seen))))
+    when = [name for name in IN_VIEW if name in sight.seen]
+    others = set(when) - {rng.choice(when)} if when else set()
+    names = [name for name in sight.seen if name not in others]
+    names = set(rng.sample(names, rng.randint(1, len(names))))
     return Sight(sight.subject, {name: value for name, value in sight.seen.items() if name in names})
 
 

@@ -188,6 +188,12 @@ def verdict_ids(processor: Any) -> tuple[int, int]:
     return correct, wrong
 
 
+def moment_ids(processor: Any) -> list[int]:
+    """The tokens that tell when a thing comes or goes, and for how long it is in view."""
+    words = ("appears", "vanishes", "stays", "early", "middle", "late", "short", "half", "most")
+    return [processor.tokenizer(f" {word}")["input_ids"][-1] for word in words]
+
+
 def conclusion_ids(processor: Any) -> list[tuple[int, int]]:
     """The tokens that the conclusions of rationales begin with, two each: "A is better.", "2 wrong", "Broken grammar"."""
     counts = [processor.tokenizer(f" {count} wrong")["input_ids"] for count in range(10)]
