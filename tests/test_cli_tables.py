@@ -149,8 +149,8 @@ def test_a_limit_counts_what_is_judged(work, capsys):
 
 
 @pytest.mark.parametrize("change, said", [
-    ("--frames=4", "video was {}, now {'frames': 4}"),
-    ("--temperature=1", "sampling was {}"),
+    ("--frames=4", "video.frames was 'absent', now 4"),
+    ("--temperature=1", "sampling.temperature was 'absent', now 1.0"),
     ("--mode=rubric", "prompt was 'pointwise@"),
     ("--samples=2", "samples was 1, now 2"),
     ("--no-video", "view was None, now 'none'"),

@@ -23,9 +23,9 @@ class JudgeFile(Record):
     max_frames: int | None = None
     sampling: Sampling | None = None
     video_policy: VideoPolicy | None = None
-    opens_replies: bool = False  # replies are begun for it, with the first tag of the form that the prompt asks for
     warning: str = ""  # shown wherever the judge is offered: "a first rough version, ..."
     score_only: str = ""  # how far ratings without reasons agree with reasoned ones; `analysis score-only` writes it
+    opens_replies: bool = False  # replies are begun for it, with the first tag of the form that the prompt asks for
 
     def __post_init__(self):
         for name in ("kinds", "prompts", "scale"):
