@@ -15,6 +15,7 @@ from training.__main__ import main
 from training.base import fixed_lines
 from training.presets import EMBEDDED, Stage, load_preset
 from workbench.errors import InputError
+from workbench.prompts.render import NO_VIDEO
 from workbench.schema import Item, Judgment, Video
 
 TINY = replace(
@@ -203,6 +204,19 @@ def test_a_step_has_as_many_packs_of_each_task_as_the_mix_says(world, learner):
     assert told.count("claims") == 1 and told.count("compare") == COMPARISONS  # rows without a video stand alone
     pairs = next(packed for task, _, packed in loads if task == "pairwise_reasoning")
     assert int(pairs.branches.max()) % 2 == 0  # each in both orders
+
+
+def test_a_few_rows_say_that_there_is_no_video_and_judge_by_what_they_say_is_seen(world, learner, monkeypatch):
+    from training import packs
+
+    monkeypatch.setattr(packs, "BLIND_SHARE", 1.0)
+    plan = Stage(steps=1, lr=1e-3, rows=4, misled=0.25)
+    task = packs.task_of("pointwise", learner, world, learner.clips(world), plan)
+    rows = [row for seed in range(20) for row in task(random.Random(seed), world.told[seed % len(world.told)])]
+    blind = [row for row in rows if not (row.types == 2).any()]
+    assert len(blind) > len(rows) / 2  # the others have a rationale in which nothing is seen
+    texts = [learner.processor.tokenizer.decode(row.ids) for row in blind]
+    assert all(NO_VIDEO in text and re.search(r"score>\s*\d", text) for text in texts)
 
 
 @pytest.mark.slow

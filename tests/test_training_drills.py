@@ -49,3 +49,11 @@ def test_of_event_time_and_span_one_is_asked_at_a_time():
     asked = [set(_some_facts(sight, random.Random(seed)).seen) for seed in range(60)]
     assert all(len(names & {"event", "time", "span"}) <= 1 and names for names in asked)
     assert {"time"} in asked and {"span"} in asked and {"size", "event"} in asked  # alone as well
+
+
+def test_of_a_thing_that_comes_or_goes_one_of_the_three_is_always_asked():
+    sight = Sight("the star", {"size": "small", "event": "appears late", "time": "late", "span": "short"})
+    asked = [set(_some_facts(sight, random.Random(seed)).seen) for seed in range(60)]
+    assert all(len(names & {"event", "time", "span"}) == 1 for names in asked)
+    stays = Sight("the star", {"size": "small", "event": "stays"})
+    assert {"size"} in [set(_some_facts(stays, random.Random(seed)).seen) for seed in range(20)]

@@ -9,6 +9,7 @@ import torch
 
 from training.base import match_and_copy
 from training.gaze import (
+    COUNTED,
     COUNTING,
     FIRST_SEEN,
     LAST_SEEN,
@@ -29,7 +30,7 @@ WORDS = [
     *("?", "<v>", "red", "green", "circle", "square", "left", "up", "look", "at", "the", "object"),
     *("said", "seen", "wrong", ":", ".", ",", "shape", "then", "first"),
     *("colour", "colour2", "larger", "time", "late"),
-    *("Broken", "grammar"),
+    *("Broken", "grammar", "1", "2", "is", "better"),
     *("<response_a>", "</response_a>", "<response_b>", "</response_b>", "A", "B"),
 ]
 WORD = re.compile(r"</?\w+>|\w+|[:.,]")
@@ -115,6 +116,14 @@ def test_of_two_objects_one_head_looks_at_each():
     found = told(packed("look at the red object", "colour: seen red. colour2: seen green. larger: seen larger"))
     assert found[FIRST_SEEN]["larger"] == [0, 4] and found[LAST_SEEN]["larger"] == [2, 5]
     assert "larger" not in told(packed("look", "colour: seen red. larger: seen larger")).get(FIRST_SEEN, {})
+
+
+def test_which_is_better_hangs_on_what_was_counted_in_each():
+    reply = "A: shape: seen circle, said circle: 1 wrong. B: shape: seen circle, said circle: 2 wrong. A is better."
+    pack = packed("look", reply)
+    found = told(pack, None)
+    counts = [n for n, each in enumerate(pack.ids) if WORDS[each] in ("1", "2")]
+    assert [found[heads] for heads in COUNTED] == [{"A": counts[:1]}, {"A": counts[1:]}]
 
 
 def test_when_a_thing_is_in_view_hangs_on_its_first_and_last_sighting_and_on_the_end():

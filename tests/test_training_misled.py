@@ -46,6 +46,18 @@ def test_both_responses_are_seen_by_the_same_eyes(seed):
         assert len({seen for _, _, seen, _ in NAMED.findall(found.text)}) == 1
 
 
+def test_what_was_falsely_seen_of_a_is_to_be_seen_of_b():
+    found = next(each for seed in range(50) if (each := misled(PAIR, VALUES, 1.0, random.Random(seed))))
+    assert found.deceived == ("green" not in found.text.split("said")[0], False)
+    other = PAIR.replace("B: colour", "B: colour2")
+    found = next(
+        each
+        for seed in range(50)
+        if (each := misled(other, VALUES, 1.0, random.Random(seed))) and "seen green" not in each.text
+    )
+    assert found.deceived == (True, True)  # of another object
+
+
 def test_nothing_is_changed_at_no_share_and_other_texts_are_left_alone():
     assert misled(ONE, VALUES, 0.0, random.Random(0)) == (ONE, (False, False), (1,))
     assert misled("Off topic. Score 1.", VALUES, 0.5, random.Random(0)) is None

@@ -1,12 +1,14 @@
 """Processes that train one model end with the one that started them, however that ends."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import psutil
+import pytest
 
 from training.processes import LOOK_SECONDS
 
@@ -17,6 +19,7 @@ SCRIPT = """
 import os, sys, time
 from pathlib import Path
 from training.processes import rank, run
+from workbench.terminations import termination_as_interrupt
 
 def note_and_stay(folder):
     (folder / f"{rank()}.part").write_text(str(os.getpid()))
@@ -24,11 +27,13 @@ def note_and_stay(folder):
     time.sleep(60)
 
 if __name__ == "__main__":
-    run(note_and_stay, (Path(sys.argv[1]),), 2)
+    with termination_as_interrupt():
+        run(note_and_stay, (Path(sys.argv[1]),), 2)
 """
 
 
-def test_killed_it_takes_its_processes_along(tmp_path):
+@pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_ended_it_takes_its_processes_along(tmp_path, sign):
     script = tmp_path / "train.py"
     script.write_text(SCRIPT)
     parent = subprocess.Popen(
@@ -39,7 +44,7 @@ def test_killed_it_takes_its_processes_along(tmp_path):
         assert parent.poll() is None and time.monotonic() < ended
         time.sleep(0.1)
     workers = [psutil.Process(int((tmp_path / name).read_text())) for name in "01"]
-    parent.kill()
-    parent.wait()
+    parent.send_signal(sign)
+    parent.wait(WAIT)
     _, left = psutil.wait_procs(workers, timeout=20 * LOOK_SECONDS)
     assert not left

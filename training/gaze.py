@@ -4,8 +4,8 @@ Through the loss of the words, a small judge learns to read facts off some objec
 one: nothing tells it that the object matters until it attends by name, and it does not attend by name until that
 matters. The world knows the object of every fact, so heads of four layers are told: one finds the word that names the
 object, the next the video tokens that show it, at the time that counts, one the word of the response that is weighed,
-one what was seen of the same fact when the other response of a pair was weighed, and one the end of the video, where it
-is known how many objects there were and how long it took.
+one what was seen of the same fact when the other response of a pair was weighed, one the end of the video, where it is
+known how many objects there were and how long it took, and two how many errors were counted in A and in B.
 (Supervised attention: Liu et al. 2016, arXiv 1609.04186.)
 """
 
@@ -22,6 +22,7 @@ QUOTED = re.compile(rf"{BROKEN_WORDS}:((?: [^ .:]+)+)\.")  # the words turned ar
 STEP = re.compile(r"(\w+?)(\d?): seen ([^,:.]+)")
 SAID = re.compile(r"said ([^:.]+)")
 SECOND = re.compile(r"(?= B: )")  # the second half of a pair's rationale
+CONCLUSION = re.compile(r"(\d+) wrong\. B: .*?(\d+) wrong\. ([AB]) is better")
 ALL_OF_IT = re.compile(r"(?<=\b[AB]:) \w|(?<=\.) (?:Broken|\d)")  # what hangs on a whole response: off topic? broken?
 
 
@@ -37,8 +38,10 @@ NAMING, SEEING, READING, COUNTING = Heads(1, 1), Heads(2, 0), Heads(3, 1), Heads
 RECALLING = Heads(3, 0)  # of a group that starts by finding like by like (training.base)
 # When a thing is in view shows at both ends of that time; of two things, one head looks at each.
 FIRST_SEEN, LAST_SEEN = Heads(2, 0, 0), Heads(2, 0, 1)
+# Which response is better shows by how many errors were counted in each.
+COUNTED = Heads(4, 0, 0), Heads(4, 0, 1)
 TELLING = {NAMING: "naming", SEEING: "seeing", READING: "reading", RECALLING: "recalling", COUNTING: "counting"} | {
-    FIRST_SEEN: "first_seen", LAST_SEEN: "last_seen"
+    FIRST_SEEN: "first_seen", LAST_SEEN: "last_seen", COUNTED[0]: "counted_a", COUNTED[1]: "counted_b"
 }  # fmt: skip
 IN_VIEW = ("event", "time", "span")  # facts that say when a thing is in view
 AT_THE_END = ("count", *IN_VIEW)  # facts for which the end of the video counts: early and late are shares of the whole
@@ -93,6 +96,12 @@ def gazes(tokenizer: Any, packed: Packed, scene: Scene | None) -> list[Gaze]:
             for place in _under(where, *quoted.span(1)):
                 _add(found[READING], place, turned & (packed.ids == packed.ids[place]))
         _recall(found[RECALLING], packed.ids, where, text, second)
+        if concluded := CONCLUSION.search(text):
+            for heads, number in zip(COUNTED, (1, 2), strict=True):
+                count = torch.zeros(len(packed.ids), dtype=torch.bool)
+                count[list(_under(where, *concluded.span(number)))] = True
+                for place in _under(where, *concluded.span(3)):
+                    _add(found[heads], place, count)
         if scene is None:
             continue
         video = (packed.types != 0).nonzero().squeeze(1)

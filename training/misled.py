@@ -25,7 +25,7 @@ class Misled(NamedTuple):
     """A rationale whose eyes deceived it: some values seen are others, and all that follows from them follows."""
 
     text: str
-    deceived: tuple[bool, ...]  # whether the value seen was changed, a step
+    deceived: tuple[bool, ...]  # whether the value seen was changed, a step; not where B's is the one written for A
     wrong: tuple[int, ...]  # wrong claims: of the one response, or of A and of B
 
 
@@ -41,13 +41,20 @@ def misled(text: str, values: Mapping[str, Sequence[str]], share: float, rng: ra
     eyes: dict[tuple[str, str], str] = {}  # what a value of a fact is taken for, of both responses alike
     told = [_misled_part(part, values, share, rng, eyes) for part in parts]
     wrong = tuple(count for _, _, count in told)
-    deceived = tuple(each for _, flags, _ in told for each in flags)
     if not pair:
-        return Misled(told[0][0], deceived, wrong)
+        return Misled(told[0][0], tuple(told[0][1]), wrong)
     if wrong[0] == wrong[1]:
         return None
     better = "A" if wrong[0] < wrong[1] else "B"
-    return Misled(f"A: {told[0][0]} B: {told[1][0]} {better} is better.", deceived, wrong)
+    text = f"A: {told[0][0]} B: {told[1][0]} {better} is better."
+    return Misled(text, (*told[0][1], *_not_seen_before(*(part for part, *_ in told), told[1][1])), wrong)
+
+
+def _not_seen_before(first: str, second: str, deceived: Sequence[bool]) -> list[bool]:
+    """Which values of the second part were changed and do not stand in the first: what was seen for A is seen for B."""
+    before = {step.groups()[:3] for step in NAMED.finditer(first)}
+    steps = NAMED.finditer(second)
+    return [changed and step.groups()[:3] not in before for changed, step in zip(deceived, steps, strict=True)]
 
 
 def _misled_part(
@@ -82,11 +89,12 @@ def encode_misled(
     rule: RopeRule | None,
     prompt: Prompt,
     example: Example,
-    clip: Clip,
+    clip: Clip | None,
     order: tuple[int, ...],
     misled: Misled,
 ) -> Encoded:
-    """`encode_example` of the row whose verdict follows from a misled rationale; no loss on what is falsely seen.
+    """`encode_example` of the row whose verdict follows from a misled rationale; no loss on what is falsely seen, unless
+    it was written for A already: that is how a judge learns to see one thing of both.
 
     The true row where decoding is not undone by encoding, so that what is falsely seen cannot be found in it.
     """

@@ -30,7 +30,9 @@ from workbench.prompts import Prompt, load_prompt
 
 REFERENCE_SHARE = 0.1  # of the judging packs show the reference answer
 MISLED_SHARE = 0.3  # of the values seen in a misled rationale are drawn anew
+BLIND_SHARE = 0.03  # of the judging packs with rationales show no video: all that is seen is drawn anew
 SIGHTS, COMPARISONS = 4, 3  # things to look at in one video; made-up comparisons at a time
+COMES_OR_GOES = 3  # times as often as others one looks at videos, and at things in them, that are not always in view
 TURNED_SHARE = 0.4  # of the responses whose claims are listed have words turned around
 ASIDE_SHARE = 0.15  # of the responses whose claims are listed, and of the rows judged, hold a sentence about nothing
 NO_MORE: Mapping[str, float] = {}
@@ -60,6 +62,16 @@ def draw_packs(
     return found
 
 
+def looked_at(world: World) -> list[str]:
+    """The videos of a world, those in which a thing comes or goes as often as one should look at them."""
+    partly = [
+        video
+        for video in world.videos
+        if any(thing["event"].startswith(("appears", "vanishes")) for thing in world.facts[video]["objects"])
+    ]
+    return [*world.videos, *partly * (COMES_OR_GOES - 1)]
+
+
 def task_of(name: str, learner: Learner, world: World, clips: Mapping[str, Clip], plan: Stage) -> Task:
     """A drill, or judging by the prompt of that name, of up to `plan.rows` rows about a video.
 
@@ -69,9 +81,10 @@ def task_of(name: str, learner: Learner, world: World, clips: Mapping[str, Clip]
     processor, rule = learner.processor, learner.rule
     if name == "look":
         seen = {video: sights(facts) for video, facts in world.facts.items()}
+        often = {video: [COMES_OR_GOES if "time" in sight.seen else 1 for sight in seen[video]] for video in seen}
         return lambda rng, video: [
             encode_look(processor, rule, _some_facts(sight, rng), clips[video])
-            for sight in rng.sample(seen[video], min(SIGHTS, len(seen[video])))
+            for sight in rng.sample(seen[video], min(SIGHTS, len(seen[video])), counts=often[video])
         ]
     if name == "claims":
         return partial(_claims_rows, learner, world)
@@ -100,14 +113,15 @@ def _claims_rows(learner: Learner, world: World, rng: random.Random, video: str)
 def _some_facts(sight: Sight, rng: random.Random) -> Sight:
     """Some of the facts, in their order; all of two objects, which are told apart by their colours.
 
-    Of event, time and span only one: beside an event, the others would be read off it and not seen.
+    Of event, time and span only one: beside an event, the others would be read off it and not seen. Of a thing that
+    comes or goes, one is always asked.
     """
     if "colour2" in sight.seen:
         return sight
     when = [name for name in IN_VIEW if name in sight.seen]
-    others = set(when) - {rng.choice(when)} if when else set()
-    names = [name for name in sight.seen if name not in others]
-    names = set(rng.sample(names, rng.randint(1, len(names))))
+    kept = {rng.choice(when)} if "time" in when or (when and rng.random() < 0.5) else set()
+    others = [name for name in sight.seen if name not in when]
+    names = kept.union(rng.sample(others, rng.randint(0 if kept else 1, len(others))))
     return Sight(sight.subject, {name: value for name, value in sight.seen.items() if name in names})
 
 
@@ -145,18 +159,24 @@ def _judge_rows(
     rng: random.Random,
     video: str,
 ) -> list[Encoded]:
-    """Rows of one instruction for a prompt, with the reference or without; half as many pairs, but in both orders."""
+    """Rows of one instruction for a prompt, with the reference or without; half as many pairs, but in both orders.
+
+    A few without the video: what a judge then says it sees is anyone's guess, but its reply has the form it was asked for.
+    """
     prompt = prompts[rng.random() < REFERENCE_SHARE]
     most = plan.rows if prompt.kind == "pointwise" else max(1, plan.rows // 2)
     shown = chain.from_iterable(
         _orders(each, prompt) for each in _set_of(world, video, prompt.kind, most, rng, plan.often)
     )
-    deceived = MISLED_SHARE if "thinking" in prompt.form.tags and rng.random() < plan.misled else 0.0
+    thinks = "thinking" in prompt.form.tags
+    blind = thinks and plan.misled > 0 and rng.random() < BLIND_SHARE
+    deceived = 1.0 if blind else MISLED_SHARE if thinks and rng.random() < plan.misled else 0.0
+    rows = [(example.with_aside(rng) if rng.random() < ASIDE_SHARE else example, order) for example, order in shown]
+    others = [misled(each.target.reasoning or "", values, deceived, rng) if deceived else None for each, _ in rows]
+    clip = None if blind and all(others) else clips[video]
     encoded = []
-    for example, order in shown:
-        example = example.with_aside(rng) if rng.random() < ASIDE_SHARE else example
-        row = learner.processor, learner.rule, prompt, example, clips[video], order
-        other = misled(example.target.reasoning or "", values, deceived, rng) if deceived else None
+    for (example, order), other in zip(rows, others, strict=True):
+        row = learner.processor, learner.rule, prompt, example, clip, order
         encoded.append(encode_misled(*row, other) if other else encode_example(*row))
     return encoded
 

@@ -63,7 +63,7 @@ JUDGING = {
 }
 
 # What one instruction in seven, ten, fifty or fewer is about, and small judges then get wrong.
-OFTEN = {TEXT_FLAWS: 3.0, "when": 2.0, "comparison": 3.0, "caption": 1.5}
+OFTEN = {TEXT_FLAWS: 3.0, "when": 3.0, "comparison": 3.0, "caption": 2.0}
 
 EMBEDDED = Preset(
     name="embedded",
@@ -91,7 +91,7 @@ EMBEDDED = Preset(
         "reading": Stage(steps=450, lr=1.5e-3, mix={"claims": 14, "compare": 2}),
         "dense": Stage(steps=1400, lr=1.5e-3, videos=24),
         "looking": Stage(steps=800, lr=1.2e-3, frames=FRAMES, mix={"look": 9, "claims": 4, "compare": 1}),
-        "judge": Stage(steps=1000, lr=1e-3, rows=2, misled=0.25, deciding=5.0, often=OFTEN, frames=FRAMES, mix=JUDGING),
+        "judge": Stage(steps=1300, lr=1e-3, rows=2, misled=0.25, deciding=5.0, often=OFTEN, frames=FRAMES, mix=JUDGING),
     },
     world=(
         *("--scenes", "4000", "--split", "train", "--setting", "core"),

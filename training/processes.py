@@ -32,11 +32,22 @@ def run(work: Callable[..., None], arguments: Sequence[Any], processes: int) -> 
     try:
         joined = (work, arguments, processes, _free_port(), errors, os.getpid())
         with _fast_allocator():
-            multiprocessing.spawn(_join, joined, nprocs=processes)
+            started = multiprocessing.spawn(_join, joined, nprocs=processes, join=False)
+        _wait_for(started)
     except multiprocessing.ProcessRaisedException:
         if errors.empty():
             raise
         raise errors.get() from None
+
+
+def _wait_for(started: multiprocessing.ProcessContext) -> None:
+    """Until they have ended; whatever ends the waiting, an interrupt as well, ends them."""
+    try:
+        while not started.join():
+            pass
+    finally:
+        for process in started.processes:
+            process.kill()  # of one that has ended, nothing happens
 
 
 @contextmanager

@@ -107,11 +107,16 @@ def verdict_as_shown(target: Judgment, order: tuple[int, ...], prompt: Prompt) -
 
 
 def encode_example(
-    processor: Any, rule: RopeRule | None, prompt: Prompt, example: Example, clip: Clip, order: tuple[int, ...]
+    processor: Any, rule: RopeRule | None, prompt: Prompt, example: Example, clip: Clip | None, order: tuple[int, ...]
 ) -> Encoded:
-    """Prompt and target reply as inference encodes them; labels are -100 on everything but the reply and its end."""
+    """Prompt and target reply as inference encodes them; labels are -100 on everything but the reply and its end.
+
+    Without a clip, the prompt says that there is no video.
+    """
     verdict = verdict_as_shown(example.target, order, prompt)
     reply = write_reply(form_for(prompt, example.item), verdict)
+    if clip is None:
+        return encode_chat(processor, render(prompt, example.item, view="none", order=order), rule, reply=reply)
     chat = render(prompt, example.item, frames=clip.frames, order=order)
     return encode_chat(processor, chat, rule, video=clip.inputs, reply=reply)
 
@@ -166,19 +171,36 @@ def fact_values(examples: Iterable[Example]) -> dict[str, list[str]]:
 def encode_comparison(
     processor: Any, rule: RopeRule | None, values: Mapping[str, Sequence[str]], rng: random.Random
 ) -> Encoded:
-    """A rationale of ten made-up facts, with loss on its verdicts alone: teaches to tell equal from unequal, and to count.
+    """A rationale of made-up facts, with loss on what follows from them alone: teaches to tell equal from unequal, to count,
+    and to prefer the response with fewer errors.
 
     In whole rationales the verdicts are one token in ten: there, this skill had not come after thousands of steps; alone,
-    it comes within some hundred.
+    it comes within some hundred. Half the rationales are of one response, with ten facts, half of a pair.
     """
+    if rng.random() < 0.5:
+        return _loss_on_conclusions(processor, rule, _made_up(10, values, rng)[0])
+    counts = [0, 0]
+    while counts[0] == counts[1]:
+        parts, counts = zip(*(_made_up(rng.randint(1, 7), values, rng) for _ in range(2)), strict=True)
+    told = [f"{letter}: {part} {count} wrong." for letter, part, count in zip("AB", parts, counts, strict=True)]
+    better = "A" if counts[0] < counts[1] else "B"
+    return _loss_on_conclusions(processor, rule, f"{' '.join(told)} {better} is better.")
+
+
+def _made_up(facts: int, values: Mapping[str, Sequence[str]], rng: random.Random) -> tuple[str, int]:
+    """As many steps of a rationale, and how many of them find something wrong."""
     steps, wrong = [], 0
-    for _ in range(10):
+    for _ in range(facts):
         name = rng.choice(list(values))
         seen = rng.choice(values[name])
         said = seen if rng.random() < 0.55 else rng.choice(values[name])
         wrong += seen != said
         steps.append(f"{name}: seen {seen}, said {said}: " + ("correct." if seen == said else f"wrong ({wrong})."))
-    encoded = encode_chat(processor, Chat(system="", frames=None, text=COMPARE), rule, reply=" ".join(steps))
+    return " ".join(steps), wrong
+
+
+def _loss_on_conclusions(processor: Any, rule: RopeRule | None, rationale: str) -> Encoded:
+    encoded = encode_chat(processor, Chat(system="", frames=None, text=COMPARE), rule, reply=rationale)
     return replace(encoded, labels=_verdict_labels(processor, encoded))
 
 
@@ -208,11 +230,16 @@ def heading_ids(processor: Any) -> list[tuple[int, int]]:
 
 
 def _verdict_labels(processor: Any, encoded: Encoded) -> Any:
-    """The labels of the words "correct" and "wrong" and of the count behind "wrong"; -100 elsewhere."""
+    """The labels of the words "correct" and "wrong", of the count behind "wrong", and of all that follows from them."""
+    import torch
+
     correct, wrong = verdict_ids(processor)
-    told = (encoded.ids == correct) | (encoded.ids == wrong)
+    ids = encoded.ids
+    told = (ids == correct) | (ids == wrong)
     for behind in (1, 2, 3):
-        told[behind:] |= encoded.ids[:-behind] == wrong
+        told[behind:] |= ids[:-behind] == wrong
+    pairs = torch.stack([ids, ids.roll(-1)], dim=1)[:, None]
+    told |= (pairs == torch.tensor(conclusion_ids(processor))).all(-1).any(-1)
     return encoded.labels.masked_fill(~told, -100)
 
 

@@ -14,7 +14,7 @@ from training.gaze import Gaze, Scene, gaze_loss, gazes, turned_words, watched_l
 from training.heavy_tokens import heavy_tokens
 from training.learner import Learner
 from training.loop import train
-from training.packs import draw_packs, task_of
+from training.packs import draw_packs, looked_at, task_of
 from training.presets import TEXT_TASKS, Stage
 from training.processes import count, rank, wait
 from training.rows import Clip
@@ -83,7 +83,7 @@ def run_rows(learner: Learner, world: World, plan: Stage, seed: int) -> list[flo
     use_fast_forms(model)
     clips, features = _seen_once(learner, world, plan) if set(plan.mix) - set(TEXT_TASKS) else ({}, {})
     tasks = {name: task_of(name, learner, world, clips, plan) for name in plan.mix}
-    videos = {name: world.videos if name == "look" else world.told for name in plan.mix}
+    videos = {name: looked_at(world) if name == "look" else world.told for name in plan.mix}
     layers, width = model.model.language_model.layers, model.config.text_config.hidden_size
     traces = Traces(layers, width, world.vocabulary["motion"])
     number, heavy = rank(), heavy_tokens(learner.processor, plan.deciding)
