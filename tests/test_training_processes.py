@@ -10,7 +10,6 @@ from pathlib import Path
 import psutil
 import pytest
 
-from training.processes import LOOK_SECONDS
 
 ROOT, WAIT = Path(__file__).parent.parent, 60
 
@@ -46,5 +45,5 @@ def test_ended_it_takes_its_processes_along(tmp_path, sign):
     workers = [psutil.Process(int((tmp_path / name).read_text())) for name in "01"]
     parent.send_signal(sign)
     parent.wait(WAIT)
-    _, left = psutil.wait_procs(workers, timeout=20 * LOOK_SECONDS)
+    _, left = psutil.wait_procs(workers, timeout=WAIT)
     assert not left

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from tests.finetune_data import make_dataset, target
+from training.datasets import evenly
 from training.recipes import RECIPES, DataOptions, load_recipe
 from training.schedule import Sizes, schedule
 from training.sources import LeftOut, read_folders, split_folders
@@ -308,3 +309,12 @@ def test_the_prompts_of_the_recipes_are_there():
     for recipe in RECIPES.values():
         for name in recipe.mix:
             assert load_prompt(name).name == name
+
+
+def test_validation_rows_past_the_most_are_noted(examples):
+    tasks, left_out = tasks_of(examples, {"pointwise": 1.0}), LeftOut().validation
+    assert len(evenly(tasks, 4, left_out)) == 4
+    (line,) = left_out.lines
+    assert (line["rows"], line["of"], line["set"]) == (11, 15, "validation") and "eval_rows" in line["reason"]
+    left_out.lines.clear()
+    assert evenly(tasks, 15, left_out) == tasks and not left_out.lines

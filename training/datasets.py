@@ -1,5 +1,6 @@
 """The rows of a fine-tuning and of its validation, read from folders by a recipe and the options about rows."""
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -58,5 +59,13 @@ def _validation_tasks(
     plain = DataOptions(
         options.judges, swap=False, reference_share=options.reference_share, negatives=options.negatives
     )
-    tasks = make_tasks(examples, recipe.mix, 1.0, plain, recipe.seed, left_out)
-    return tasks[:: max(1, -(-len(tasks) // recipe.eval_rows))]
+    return evenly(make_tasks(examples, recipe.mix, 1.0, plain, recipe.seed, left_out), recipe.eval_rows, left_out)
+
+
+def evenly(tasks: Sequence[Task], most: int, left_out: LeftOut) -> list[Task]:
+    """At most `most` rows, evenly through all; the others are noted as not drawn, a line a prompt."""
+    drawn = list(tasks[:: max(1, -(-len(tasks) // most))])
+    before, after = (Counter(task.prompt.name for task in some) for some in (tasks, drawn))
+    for prompt, rows in (before - after).items():
+        left_out.add_not_drawn(prompt, rows, before[prompt], f"at most {most} validation rows (eval_rows)")
+    return drawn

@@ -147,15 +147,14 @@ def _finished_levels(out: Path) -> Path:
 
 def _quality_data(folders: Sequence[Path], validation: Sequence[Path], stage: StageName, eval_rows: int) -> "Data":
     """The rows of a stage; of the validation rows as many as are looked at, evenly."""
-    from training.datasets import Data
+    from training.datasets import Data, evenly
 
     left_out = LeftOut()
     tasks = quality_tasks(folders, stage, left_out)
     held_out = quality_tasks(validation, stage, left_out.validation) if validation else []
     if {task.video for task in tasks} & {task.video for task in held_out}:
         raise InputError("validation: got clips that are trained on too, expected none; give another split.")
-    step = max(1, -(-len(held_out) // eval_rows))
-    return Data(tasks, held_out[::step], left_out, world=1.0)
+    return Data(tasks, evenly(held_out, eval_rows, left_out.validation), left_out, world=1.0)
 
 
 def _declare_both(levels: Path, justification: Path) -> None:
