@@ -10,7 +10,6 @@ from pathlib import Path
 import psutil
 import pytest
 
-
 ROOT, WAIT = Path(__file__).parent.parent, 60
 
 
