@@ -164,5 +164,5 @@ judge that really looks does far worse there.
 - Pairs without reasoning: it has no room to compare, and goes by the place of the response. Ask for reasons.
 - Of 51 responses with broken grammar, on validation scenes, it called 46 broken, and of 934 others one.
 - Text inside a response can still mislead it; it was trained on no attack.
-- Sentences from outside its world cost a response points, whatever they say (docs/audit.md).
+- Its prompts in other words it often answers in no form at all; of its audit, docs/audit.md tells more.
 """
