@@ -99,6 +99,13 @@ def test_the_loss_of_both_stages_falls(fitted):
         assert lines[-1]["loss"] < lines[0]["loss"]
 
 
+def test_the_whole_run_tells_the_steps_of_both_stages(fitted):
+    whole, *stages = (
+        json.loads((fitted / name / "status.json").read_text()) for name in ("", "levels", "justification")
+    )
+    assert whole["done"] == whole["total"] == sum(stage["done"] for stage in stages) > 0
+
+
 def test_the_judge_of_both_stages_is_loaded_and_says_what_it_is_for(fitted, data):
     spec = f"{fitted / 'levels' / 'final'}+{fitted / 'justification' / 'final'}"
     judge = load_backend(spec)

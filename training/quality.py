@@ -10,7 +10,7 @@ The judge is OUT/levels/final with the adapter OUT/justification/final; it is ma
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from training.adapters import Lora
 from training.recipes import DataOptions, Recipe
@@ -20,6 +20,7 @@ from training.tasks import Task
 from workbench.backends.base import Backend
 from workbench.backends.judge_file import JudgeFile, read_judge_file, write_judge_file
 from workbench.errors import InputError
+from workbench.json_files import read_json
 from workbench.judge import judge_items
 from workbench.prompts import load_prompt
 from workbench.quality import score_of_levels
@@ -134,7 +135,8 @@ def fit_quality(
             final = finetune(recipe, DataOptions(), data[stage], out / stage, **options)
             if stage == "justification" and team.leads:
                 _declare_both(out / "levels" / "final", final)
-        set_status("done", phase="done")
+        steps = sum(read_json(out / name / "status.json").get("done", 0) for name in get_args(StageName))
+        set_status("done", phase="done", done=steps, total=steps)
     return final
 
 
