@@ -10,7 +10,7 @@ known how many objects there were and how long it took, and two how many errors 
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -98,8 +98,7 @@ def gazes(tokenizer: Any, packed: Packed, scene: Scene | None) -> list[Gaze]:
         _recall(found[RECALLING], packed.ids, where, text, second)
         if concluded := CONCLUSION.search(text):
             for heads, number in zip(COUNTED, (1, 2), strict=True):
-                count = torch.zeros(len(packed.ids), dtype=torch.bool)
-                count[list(_under(where, *concluded.span(number)))] = True
+                count = _marked(len(packed.ids), _under(where, *concluded.span(number)))
                 for place in _under(where, *concluded.span(3)):
                     _add(found[heads], place, count)
         if scene is None:
@@ -201,10 +200,8 @@ def _recall(
     """From what is seen in the second half of a pair's rationale to where the same was seen in the first."""
     steps = list(STEP.finditer(text))
     for now in (step for step in steps if step.start() > second):
-        before = torch.zeros(len(ids), dtype=torch.bool)
-        for step in steps:
-            if step.start() < second and (step[1], step[3]) == (now[1], now[3]):
-                before[list(_under(where, *step.span(3)))] = True
+        same = [step for step in steps if step.start() < second and (step[1], step[3]) == (now[1], now[3])]
+        before = _marked(len(ids), (place for step in same for place in _under(where, *step.span(3))))
         for place in _under(where, *now.span(3)):
             _add(found, place, before & (ids == ids[place]))
 
@@ -224,6 +221,13 @@ def _responses(tokenizer: Any, ids: torch.Tensor, prompt: torch.Tensor) -> list[
 def _add(found: list[tuple[int, torch.Tensor]], place: int, wanted: torch.Tensor) -> None:
     if wanted.any():
         found.append((place, wanted))
+
+
+def _marked(length: int, places: Iterable[int]) -> torch.Tensor:
+    """True at the places: bool [length]."""
+    found = torch.zeros(length, dtype=torch.bool)
+    found[list(places)] = True
+    return found
 
 
 def _under(where: Sequence[tuple[int, int, int]], start: int, end: int) -> Iterator[int]:

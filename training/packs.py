@@ -64,11 +64,7 @@ def draw_packs(
 
 def looked_at(world: World) -> list[str]:
     """The videos of a world, those in which a thing comes or goes as often as one should look at them."""
-    partly = [
-        video
-        for video in world.videos
-        if any(thing["event"].startswith(("appears", "vanishes")) for thing in world.facts[video]["objects"])
-    ]
+    partly = [video for video in world.videos if any("time" in sight.seen for sight in sights(world.facts[video]))]
     return [*world.videos, *partly * (COMES_OR_GOES - 1)]
 
 
