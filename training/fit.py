@@ -12,6 +12,7 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from itertools import chain
 from pathlib import Path
 
@@ -35,12 +36,13 @@ def fit(preset: Preset, data: Path, out: Path, say: Callable[[str], None]) -> Pa
 
     out.mkdir(parents=True, exist_ok=True)
     world = World(data, preset.policy, out / "frames")
+    seen = cache(lambda views: replace(world, views=views))  # its rows are read once for all stages
     _once(out / "base", lambda part: None if rank() else _make_base(preset, world, part), say)
     source = out / "base"
     for number, name in enumerate(preset.stages):
         torch.manual_seed(preset.seed + number)
-        start = source
-        _once(out / name, lambda part: _run_stage(name, preset, world, start, part, out / "metrics.jsonl"), say)  # noqa: B023
+        start, shown = source, seen(preset.stages[name].views)
+        _once(out / name, lambda part: _run_stage(name, preset, shown, start, part, out / "metrics.jsonl"), say)  # noqa: B023
         source = out / name
     return source
 
@@ -100,8 +102,7 @@ def _run_stage(name: StageName, preset: Preset, world: World, source: Path, fold
     model = AutoModelForImageTextToText.from_pretrained(source).train()
     learner = Learner(model, AutoProcessor.from_pretrained(source), place)
     run = stages.run_dense if name == "dense" else stages.run_rows
-    plan = preset.stages[name]
-    run(learner, replace(world, views=plan.views), plan, preset.seed)
+    run(learner, world, preset.stages[name], preset.seed)
     if rank():
         return
     model.save_pretrained(folder)

@@ -29,7 +29,7 @@ def fit_in_run(preset: Preset, out: Path, world: Path | None, command: str, proc
     run = Run.create_or_resume(out, config=_config(preset, world, processes), command=command)
     with run.writing():
         run.set_status("running", phase="data", done=0, total=_total(preset), eta_seconds=None, last_error=None)
-        world = world or _make_world(preset, out / "data")
+        world = world or _make_world(preset, out / "data", processes)
         with _followed(run, preset):
             from training.fit import fit
             from training.processes import run as run_in_processes
@@ -61,9 +61,10 @@ def _digest(world: Path) -> str:
     return digest.hexdigest()[:16]
 
 
-def _make_world(preset: Preset, folder: Path) -> Path:
-    """The rooms meet through their commands: the world is made by its own."""
-    command = [sys.executable, "-m", "bootstrap", "world", "--out", str(folder), *preset.world]
+def _make_world(preset: Preset, folder: Path, workers: int) -> Path:
+    """The rooms meet through their commands: the world is made by its own. It is the same with more workers."""
+    command = [sys.executable, "-m", "bootstrap", "world", "--out", str(folder), "--workers", str(workers)]
+    command += preset.world
     if subprocess.run(command).returncode:
         raise InputError(f"data: {' '.join(command[1:])} failed; see its message above.")
     return folder

@@ -11,6 +11,7 @@ known how many objects there were and how long it took, and two how many errors 
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 import torch
@@ -210,7 +211,7 @@ def _responses(tokenizer: Any, ids: torch.Tensor, prompt: torch.Tensor) -> list[
     """Which tokens of a prompt are those of response A, of response B: bool [n] each; all where their tags are not found."""
     inside = []
     for name in ("response_a", "response_b"):
-        opening, closing = (tokenizer(tag)["input_ids"] for tag in (f"<{name}>", f"</{name}>"))
+        opening, closing = (_ids(tokenizer, tag) for tag in (f"<{name}>", f"</{name}>"))
         first, last = (prompt & (ids == tag[-1]) for tag in (opening, closing))
         if len(opening) > 1 or len(closing) > 1 or first.sum() != 1 or last.sum() != 1:
             return [prompt]
@@ -320,4 +321,10 @@ def _placed(shown: torch.Tensor, video: torch.Tensor, length: int) -> torch.Tens
 
 def _word_ids(tokenizer: Any, thing: Mapping[str, Any]) -> torch.Tensor:
     """The tokens that end the words of its colour and shape, by which it is asked for."""
-    return torch.tensor([tokenizer(f" {thing[name]}")["input_ids"][-1] for name in ("colour", "shape")])
+    return torch.tensor([_ids(tokenizer, f" {thing[name]}")[-1] for name in ("colour", "shape")])
+
+
+@cache
+def _ids(tokenizer: Any, word: str) -> list[int]:
+    """The tokens of a tag or a word of the world, asked for many times a step."""
+    return tokenizer(word)["input_ids"]

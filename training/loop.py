@@ -3,6 +3,7 @@
 Muon (Jordan et al. 2024), as PyTorch has it, moves the matrices between hidden layers; AdamW moves all else.
 """
 
+import gc
 import json
 import math
 import time
@@ -68,6 +69,8 @@ def train(
     trainable = [parameter for parameter in parameters if parameter.requires_grad]
     optimizers = _optimizers(trainable, layers)
     first, spent = _resume(place.state, trainable, optimizers)
+    gc.collect()
+    gc.freeze()  # millions of rows stay to the end; they are not looked through again and again
     if not rank():
         cut_lines_after(place.metrics, place.stage, first)
     losses, window, start = [], [], time.monotonic() - spent

@@ -1,11 +1,16 @@
 """What the stages of a fit do to a model: dense labels, then rows of drills and of judging."""
 
+import io
+import pickle
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from functools import cache
+from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 
+from training.clips import FIELDS
 from training.cpu import mixed_precision, use_fast_forms
 from training.data import World
 from training.dense import DenseHeads, dense_labels, dense_loss, frame_numbers, outputs, owners, word_embeddings
@@ -21,27 +26,40 @@ from training.rows import Clip
 from training.sft import Packed, Targets, target_losses
 from training.traces import Traces
 from training.views import seen_as, sha_and_view
+from workbench.backends.encoding import VideoInputs
 from workbench.schema import content_id
+from workbench.video.frames import Frames
 
-FEATURE_VIDEOS = 32  # videos that go through the frozen tower at a time
+FEATURE_VIDEOS = 4  # videos that go through the frozen tower at a time; what more of them need leaves the caches
+FEATURES_RULE = "2"  # of what a file of features holds
+NO_IMAGES = np.zeros((0, 0, 0, 3), np.uint8)
 
 
 def run_dense(learner: Learner, world: World, plan: Stage, seed: int) -> list[float]:
-    """Train the vision tower and merger on the labels under each merged token; the losses of all steps."""
-    _decode_once(world)
-    vision, clips = learner.model.model.visual, learner.clips(world, world.scenes)
+    """Train the vision tower and merger on the labels under each merged token; the losses of all steps.
+
+    Each process sees a share of the scenes of its own.
+    """
+    mine = set(_decode_once(world))
+    vision, clips = learner.model.model.visual, learner.clips(world, mine)
     use_fast_forms(learner.model)
     merge = learner.model.config.vision_config.spatial_merge_size
     words = word_embeddings(learner.model, learner.processor.tokenizer, world.vocabulary)
     heads = DenseHeads(learner.model.config.text_config.hidden_size, outputs(world.vocabulary), words)
-    labels = {video: _labels(world, video, clips[_as_it_is(video)], merge) for video in world.videos}
+    drawn_from = [video for video in world.videos if _as_it_is(video) in mine]
+    number = rank()
+
+    @cache
+    def labels_of(video: str) -> dict[str, torch.Tensor]:
+        return _labels(world, video, clips[_as_it_is(video)], merge)
 
     def loss_of(step: int):
-        videos = random.Random(f"{seed} {step} {rank()}").sample(world.videos, min(plan.videos, len(world.videos)))
+        videos = random.Random(f"{seed} {step} {number}").sample(drawn_from, min(plan.videos, len(drawn_from)))
         with mixed_precision():
             shown = [learner.turned(clips[_as_it_is(video)], video).inputs.tensors for video in videos]
             features = vision_features(learner.model, shown)
-        wanted = {name: torch.cat([labels[video][name] for video in videos]) for name in labels[videos[0]]}
+        labels = [labels_of(video) for video in videos]
+        wanted = {name: torch.cat([each[name] for each in labels]) for name in labels[0]}
         return dense_loss(heads(torch.cat(features).float()), wanted)
 
     return train([*vision.parameters(), *heads.parameters()], loss_of, plan, learner.place, [vision])
@@ -140,7 +158,7 @@ def _ahead(make: Callable[[int], list[Load]], steps: int) -> Callable[[int], lis
     """`make(step)` for one step after the other, made in a process of its own some steps ahead."""
     from torch.utils.data import DataLoader
 
-    waiting: Iterator[list[Load]] | None = None
+    waiting: Iterator[bytes] | None = None
 
     def get(step: int) -> list[Load]:
         nonlocal waiting
@@ -154,51 +172,67 @@ def _ahead(make: Callable[[int], list[Load]], steps: int) -> Callable[[int], lis
                     multiprocessing_context="fork",
                 )
             )
-        return next(waiting)
+        return pickle.loads(next(waiting))
 
     return get
 
 
 class _Steps(torch.utils.data.Dataset):
+    """Steps as bytes: of the hundreds of small tensors of a step, each would else be a file shared between processes."""
+
     def __init__(self, make: Callable[[int], list[Load]]):
         self.make = make
 
-    def __getitem__(self, step: int) -> list[Load]:
-        return self.make(step)
+    def __getitem__(self, step: int) -> bytes:
+        written = io.BytesIO()
+        _WithArrays(written, pickle.HIGHEST_PROTOCOL).dump(self.make(step))
+        return written.getvalue()
 
 
-def _decode_once(world: World, counts: Mapping[int, float] | None = None) -> None:
-    """Fill the cache of frames, each process with its share; afterwards all read them from there."""
-    for video in world.scenes[rank() :: count()]:
+class _WithArrays(pickle.Pickler):
+    """Writes tensors as arrays, many times faster than they write themselves."""
+
+    def reducer_override(self, value: Any) -> Any:
+        if isinstance(value, torch.Tensor):
+            return torch.from_numpy, (value.numpy(),)
+        return NotImplemented
+
+
+def _decode_once(world: World, counts: Mapping[int, float] | None = None) -> list[str]:
+    """Fill the cache of frames, each process with its share, which is given; afterwards all read them from there."""
+    mine = world.scenes[rank() :: count()]
+    for video in mine:
         world.frames(video, counts)
     wait()
+    return mine
 
 
 def _seen_once(learner: Learner, world: World, plan: Stage) -> tuple[dict[str, Clip], dict[str, torch.Tensor]]:
     """Clips without their pixels, and features of every video: with a frozen tower they are the same in every epoch.
 
-    Each process makes its share of the features; they stay in a file for the others, and for the next stage.
+    Each process makes both of its share; they stay in a file for the others, and for the next stage.
     """
     known = _tower_id(learner.model.model.visual, world, plan)
     folder = learner.place.metrics.parent / "features"
     files = [folder / f"{known}-{number}-of-{count()}.pt" for number in range(count())]
-    missing = not files[rank()].exists()
-    _decode_once(world, plan.frames)
-    clips, features = {}, {}
-    for start in range(0, len(world.scenes), FEATURE_VIDEOS):
-        some = world.scenes[start : start + FEATURE_VIDEOS]
-        shots = learner.clips(world, some, plan.frames)
-        clips |= {seen_as(name, view): _without_pixels(shots[name]) for view in world.views for name in some}
-        if missing and start // FEATURE_VIDEOS % count() == rank():
+    if not files[rank()].exists():
+        mine = _decode_once(world, plan.frames)
+        made: dict[str, dict[str, Any]] = {"clips": {}, "features": {}}
+        for start in range(0, len(mine), FEATURE_VIDEOS):
+            shots = learner.clips(world, mine[start : start + FEATURE_VIDEOS], plan.frames)
+            made["clips"] |= {scene: _told(shot) for scene, shot in shots.items()}
             for view in world.views:
-                features |= _features(learner, {seen_as(name, view): shots[name] for name in some})
-    if missing:
+                made["features"] |= _features(learner, {seen_as(scene, view): shot for scene, shot in shots.items()})
         folder.mkdir(exist_ok=True)
-        torch.save(features, files[rank()].with_suffix(".part"))
+        torch.save(made, files[rank()].with_suffix(".part"))
         files[rank()].with_suffix(".part").rename(files[rank()])
     wait()
-    for file in files:
-        features |= torch.load(file, weights_only=True)
+    clips: dict[str, Clip] = {}
+    features: dict[str, torch.Tensor] = {}
+    for kept in (torch.load(file, weights_only=True) for file in files):
+        features |= kept["features"]
+        for scene, told in kept["clips"].items():
+            clips |= dict.fromkeys((seen_as(scene, view) for view in world.views), _clip_told(told))
     return clips, features
 
 
@@ -212,7 +246,7 @@ def _features(learner: Learner, shots: Mapping[str, Clip]) -> dict[str, torch.Te
 
 def _tower_id(tower: torch.nn.Module, world: World, plan: Stage) -> str:
     """Tells features of this tower, of these videos and numbers of frames, from all others."""
-    parts = [str(world.videos), str(sorted(plan.frames.items()))]
+    parts = [FEATURES_RULE, str(world.videos), str(sorted(plan.frames.items()))]
     parts += [
         f"{name} {weight.float().sum().item()} {weight.float().norm().item()}"
         for name, weight in tower.state_dict().items()
@@ -220,6 +254,14 @@ def _tower_id(tower: torch.nn.Module, world: World, plan: Stage) -> str:
     return content_id(parts)
 
 
-def _without_pixels(clip: Clip) -> Clip:
-    grid = {"video_grid_thw": clip.inputs.tensors["video_grid_thw"]}
-    return clip._replace(inputs=clip.inputs._replace(tensors=grid))
+def _told(clip: Clip) -> dict[str, Any]:
+    """A clip without its pictures and pixels, in plain values and tensors."""
+    return {
+        "frames": {name: getattr(clip.frames, name) for name in FIELDS},
+        "inputs": clip.inputs._replace(tensors={"video_grid_thw": clip.inputs.tensors["video_grid_thw"]})._asdict(),
+    }
+
+
+def _clip_told(told: Mapping[str, Any]) -> Clip:
+    """What `_told` was given, but for pictures and pixels."""
+    return Clip(Frames(NO_IMAGES, **told["frames"]), VideoInputs(**told["inputs"]))
