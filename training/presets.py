@@ -91,7 +91,7 @@ EMBEDDED = Preset(
         "reading": Stage(steps=300, lr=1.5e-3, mix={"claims": 14, "compare": 2}),
         "dense": Stage(steps=1100, lr=1.5e-3, videos=24),
         "looking": Stage(steps=650, lr=1.2e-3, frames=FRAMES, mix={"look": 9, "claims": 4, "compare": 1}),
-        "judge": Stage(steps=950, lr=1e-3, rows=2, misled=0.25, deciding=5.0, often=OFTEN, frames=FRAMES, mix=JUDGING),
+        "judge": Stage(steps=920, lr=1e-3, rows=2, misled=0.25, deciding=5.0, often=OFTEN, frames=FRAMES, mix=JUDGING),
     },
     world=(
         *("--scenes", "4000", "--split", "train", "--setting", "core"),
