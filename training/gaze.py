@@ -12,6 +12,7 @@ known how many objects there were and how long it took, and two how many errors 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
+from itertools import chain
 from typing import Any, NamedTuple
 
 import torch
@@ -64,69 +65,116 @@ class Scene(NamedTuple):
     seconds: torch.Tensor  # float32 [tokens]
 
 
+class Row(NamedTuple):
+    """A row of a pack, as heads are told where to look from its reply."""
+
+    ids: torch.Tensor  # int64 [n]: the tokens of the whole pack
+    prompt: torch.Tensor  # bool [n]: what the row's reply is written from, the video's tokens left out
+    text: str  # of the reply
+    where: Sequence[tuple[int, int, int]]  # place in the pack, start and end in the text, of each token of the reply
+    second: int  # where the second half of a pair's rationale starts in the text; its end for others
+
+    def under(self, start: int, end: int) -> Iterator[int]:
+        """The places of the tokens that lie in [start, end) of the text."""
+        return (place for place, first, last in self.where if first < end and last > start)
+
+    def like(self, place: int) -> torch.Tensor:
+        """The tokens of the pack that are the same as the one at a place: bool [n]."""
+        return self.ids == self.ids[place]
+
+
+Look = tuple[
+    Heads, int, torch.Tensor
+]  # some heads, the place in the pack of a token told, what they should see: bool [n]
+
+
 def gazes(tokenizer: Any, packed: Packed, scene: Scene | None) -> list[Gaze]:
     """What the heads should see from the tokens of a pack's replies; without a scene, only the words of responses."""
     found: dict[Heads, list[tuple[int, torch.Tensor]]] = {heads: [] for heads in TELLING}
-    for own in packed.branches.unique().tolist():
-        reply = (packed.branches == own) & (packed.labels != IGNORE)
-        places = reply.nonzero().squeeze(1).tolist()
-        if not places:
-            continue
-        ids = packed.ids[reply].tolist()
-        text = tokenizer.decode(ids)
-        spans = tokenizer(text, return_offsets_mapping=True)
-        if spans["input_ids"] != ids:
-            continue  # decoding is not always undone by encoding; such a row is learned by its words alone
-        where = [(place, *span) for place, span in zip(places, spans["offset_mapping"], strict=True)]
-        prompt = (packed.types == 0) & ((packed.branches == 0) | (packed.branches == own))
-        prompt[places[0] :] = False  # not what stands in the reply without being learned
-        weighed = _responses(tokenizer, packed.ids, prompt)
-        second = next((match.start() for match in SECOND.finditer(text)), len(text))
-        for start, end in (match.span(1) for match in SAID.finditer(text)):
-            response = weighed[-1] if start > second else weighed[0]
-            for place in _under(where, start, end):
-                _add(found[READING], place, response & (packed.ids == packed.ids[place]))
-        if len(weighed) > 1:
-            for start, end in (match.span() for match in ALL_OF_IT.finditer(text)):
-                for place in _under(where, start, end):
-                    _add(found[READING], place, weighed[start > second])
-        for quoted in QUOTED.finditer(text):
-            turned = _sequence(tokenizer, packed.ids, prompt, quoted[1])
-            for place in _under(where, quoted.start(), quoted.start(1)):
-                _add(found[READING], place, turned)
-            for place in _under(where, *quoted.span(1)):
-                _add(found[READING], place, turned & (packed.ids == packed.ids[place]))
-        _recall(found[RECALLING], packed.ids, where, text, second)
-        if concluded := CONCLUSION.search(text):
-            for heads, number in zip(COUNTED, (1, 2), strict=True):
-                count = _marked(len(packed.ids), _under(where, *concluded.span(number)))
-                for place in _under(where, *concluded.span(3)):
-                    _add(found[heads], place, count)
-        if scene is None:
-            continue
-        video = (packed.types != 0).nonzero().squeeze(1)
-        last = torch.arange(len(packed.ids)) == video[-1]
-        for start, end in (match.span(3) for match in STEP.finditer(text) if match[1] in AT_THE_END):
-            for place in _under(where, start, end):
-                _add(found[COUNTING], place, last)
-        asked = set(re.findall(r"[a-z]+", tokenizer.decode(packed.ids[prompt])))
-        for start, end, name, thing in _objects_told(text, scene.facts, asked):
-            names = _word_ids(tokenizer, scene.facts["objects"][thing])
-            seen = _shows(scene, thing, name)
-            for place in _under(where, start, end):
-                _add(found[NAMING], place, prompt & torch.isin(packed.ids, names))
-                for heads, some in seen.items():
-                    _add(found[heads], place, _placed(some, video, len(packed.ids)))
-        for start, end, name, pair in _compared(text, scene.facts, asked):
-            for heads, thing in zip((FIRST_SEEN, LAST_SEEN), pair, strict=True):
-                shown = _placed(_first_sighting(scene, thing, name), video, len(packed.ids))
-                for place in _under(where, start, end):
-                    _add(found[heads], place, shown)
+    for row in filter(None, (_row(tokenizer, packed, own) for own in packed.branches.unique().tolist())):
+        shown = _seen(tokenizer, row, scene, (packed.types != 0).nonzero().squeeze(1)) if scene else ()
+        for heads, place, wanted in chain(_read(tokenizer, row), _recalled(row), _concluded(row), shown):
+            if wanted.any():
+                found[heads].append((place, wanted))
     return [
         Gaze(heads, torch.tensor([place - 1 for place, _ in some]), torch.stack([wanted for _, wanted in some]))
         for heads, some in found.items()
         if some
     ]
+
+
+def _row(tokenizer: Any, packed: Packed, own: int) -> Row | None:
+    """The row of a branch. None without a reply, and where decoding is not undone by encoding: its words alone teach."""
+    reply = (packed.branches == own) & (packed.labels != IGNORE)
+    places = reply.nonzero().squeeze(1).tolist()
+    if not places:
+        return None
+    ids = packed.ids[reply].tolist()
+    text = tokenizer.decode(ids)
+    spans = tokenizer(text, return_offsets_mapping=True)
+    if spans["input_ids"] != ids:
+        return None
+    where = [(place, *span) for place, span in zip(places, spans["offset_mapping"], strict=True)]
+    prompt = (packed.types == 0) & ((packed.branches == 0) | (packed.branches == own))
+    prompt[places[0] :] = False  # not what stands in the reply without being learned
+    second = next((match.start() for match in SECOND.finditer(text)), len(text))
+    return Row(packed.ids, prompt, text, where, second)
+
+
+def _read(tokenizer: Any, row: Row) -> Iterator[Look]:
+    """To the words of the response that is weighed, and to those turned around."""
+    weighed = _responses(tokenizer, row.ids, row.prompt)
+    for said in SAID.finditer(row.text):
+        for place in row.under(*said.span(1)):
+            yield READING, place, weighed[-1 if said.start(1) > row.second else 0] & row.like(place)
+    for whole in ALL_OF_IT.finditer(row.text) if len(weighed) > 1 else ():
+        for place in row.under(*whole.span()):
+            yield READING, place, weighed[whole.start() > row.second]
+    for quoted in QUOTED.finditer(row.text):
+        turned = _sequence(tokenizer, row.ids, row.prompt, quoted[1])
+        for place in row.under(quoted.start(), quoted.start(1)):
+            yield READING, place, turned
+        for place in row.under(*quoted.span(1)):
+            yield READING, place, turned & row.like(place)
+
+
+def _recalled(row: Row) -> Iterator[Look]:
+    """From what is seen in the second half of a pair's rationale to where the same was seen in the first."""
+    steps = list(STEP.finditer(row.text))
+    for now in (step for step in steps if step.start() > row.second):
+        same = [step for step in steps if step.start() < row.second and (step[1], step[3]) == (now[1], now[3])]
+        before = _marked(len(row.ids), (place for step in same for place in row.under(*step.span(3))))
+        for place in row.under(*now.span(3)):
+            yield RECALLING, place, before & row.like(place)
+
+
+def _concluded(row: Row) -> Iterator[Look]:
+    """From which response is better to the errors counted in each."""
+    concluded = CONCLUSION.search(row.text)
+    for heads, number in zip(COUNTED, (1, 2), strict=True) if concluded else ():
+        count = _marked(len(row.ids), row.under(*concluded.span(number)))
+        for place in row.under(*concluded.span(3)):
+            yield heads, place, count
+
+
+def _seen(tokenizer: Any, row: Row, scene: Scene, video: torch.Tensor) -> Iterator[Look]:
+    """To the object that a value is of: by its name in the prompt, and in the video, whose places are `video`."""
+    length = len(row.ids)
+    for step in (step for step in STEP.finditer(row.text) if step[1] in AT_THE_END):
+        for place in row.under(*step.span(3)):
+            yield COUNTING, place, _marked(length, [int(video[-1])])
+    asked = set(re.findall(r"[a-z]+", tokenizer.decode(row.ids[row.prompt])))
+    for start, end, name, thing in _objects_told(row.text, scene.facts, asked):
+        named = row.prompt & torch.isin(row.ids, _word_ids(tokenizer, scene.facts["objects"][thing]))
+        shown = {heads: _placed(some, video, length) for heads, some in _shows(scene, thing, name).items()}
+        for place in row.under(start, end):
+            for heads, wanted in ({NAMING: named} | shown).items():
+                yield heads, place, wanted
+    for start, end, name, pair in _compared(row.text, scene.facts, asked):
+        for heads, thing in zip((FIRST_SEEN, LAST_SEEN), pair, strict=True):
+            shown_first = _placed(_first_sighting(scene, thing, name), video, length)
+            for place in row.under(start, end):
+                yield heads, place, shown_first
 
 
 def gaze_loss(
@@ -191,22 +239,6 @@ def _sequence(tokenizer: Any, ids: torch.Tensor, prompt: torch.Tensor, words: st
     return found & prompt
 
 
-def _recall(
-    found: list[tuple[int, torch.Tensor]],
-    ids: torch.Tensor,
-    where: Sequence[tuple[int, int, int]],
-    text: str,
-    second: int,
-) -> None:
-    """From what is seen in the second half of a pair's rationale to where the same was seen in the first."""
-    steps = list(STEP.finditer(text))
-    for now in (step for step in steps if step.start() > second):
-        same = [step for step in steps if step.start() < second and (step[1], step[3]) == (now[1], now[3])]
-        before = _marked(len(ids), (place for step in same for place in _under(where, *step.span(3))))
-        for place in _under(where, *now.span(3)):
-            _add(found, place, before & (ids == ids[place]))
-
-
 def _responses(tokenizer: Any, ids: torch.Tensor, prompt: torch.Tensor) -> list[torch.Tensor]:
     """Which tokens of a prompt are those of response A, of response B: bool [n] each; all where their tags are not found."""
     inside = []
@@ -219,21 +251,11 @@ def _responses(tokenizer: Any, ids: torch.Tensor, prompt: torch.Tensor) -> list[
     return inside
 
 
-def _add(found: list[tuple[int, torch.Tensor]], place: int, wanted: torch.Tensor) -> None:
-    if wanted.any():
-        found.append((place, wanted))
-
-
 def _marked(length: int, places: Iterable[int]) -> torch.Tensor:
     """True at the places: bool [length]."""
     found = torch.zeros(length, dtype=torch.bool)
     found[list(places)] = True
     return found
-
-
-def _under(where: Sequence[tuple[int, int, int]], start: int, end: int) -> Iterator[int]:
-    """The places of the tokens that lie in [start, end) of the text."""
-    return (place for place, first, last in where if first < end and last > start)
 
 
 def _objects_told(text: str, facts: Mapping[str, Any], asked: set[str]) -> Iterator[tuple[int, int, str, int]]:
