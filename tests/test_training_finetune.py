@@ -224,14 +224,6 @@ def test_a_text_only_base_and_a_base_that_is_not_there_are_refused(text_checkpoi
         fit("videojudge-3b", "no such folder", dataset, tmp_path / "b")
 
 
-def test_four_bits_are_refused_without_a_gpu(qwen25_checkpoint):
-    from training.tuning import load_tuning
-
-    recipe = load_recipe("videojudge-3b-qlora", base=str(qwen25_checkpoint))
-    with pytest.raises(InputError, match="CUDA GPU; on this machine take the -lora"):
-        load_tuning(recipe, ALONE)
-
-
 def test_adapters_are_not_sharded(qwen25_checkpoint):
     from training.tuning import load_tuning
 

@@ -71,12 +71,6 @@ def load_tuning(recipe: Recipe, team: Team) -> Tuning:
             f"{recipe.name}: adapters are trained on one GPU, or with a copy of the model on each; launch without "
             "--config_file training/fsdp2.yaml."
         )
-    if (
-        recipe.tuned == "qlora" and team.device.type != "cuda"
-    ):  # on CPUs bitsandbytes repacks weights for inference alone
-        raise InputError(
-            f"{recipe.name}: 4-bit weights are trained on a CUDA GPU; on this machine take the -lora recipe."
-        )
     if recipe.tuned == "vision and merger" and team.layout == "fsdp2":
         raise InputError(f"{recipe.name}: a vision tower is trained whole on every GPU; launch without FSDP.")
     source = resolve(recipe.base, None)
@@ -86,6 +80,8 @@ def load_tuning(recipe: Recipe, team: Team) -> Tuning:
         raise InputError(f"base: got {recipe.base!r}, which reads text only; give a checkpoint that takes video.")
     processor = load_processor(source.folder, True)
     model, _ = load_model(source.folder, True, _placement(recipe, team))
+    if recipe.tuned == "qlora":
+        _never_repack(model)
     rule = rope_rule(config)
     modality(model)  # refuses families whose packs are untested
     use_branch_attention(model)
@@ -107,6 +103,15 @@ def _placement(recipe: Recipe, team: Team) -> Placement:
     device = "cpu" if team.layout == "fsdp2" else str(team.device)
     dtype = "float32" if recipe.lora is None else str(team.dtype).removeprefix("torch.")
     return place(device, dtype, None, "4bit" if recipe.tuned == "qlora" else None)
+
+
+def _never_repack(model: Any) -> None:
+    """On CPUs bitsandbytes lays out 4-bit weights anew once they are evaluated; no gradient passes them after that."""
+    from bitsandbytes.nn import Linear4bit
+
+    for module in model.modules():
+        if isinstance(module, Linear4bit):
+            module.support_avx512bf16_for_cpu = False
 
 
 def _train_all_but_the_tower(model: Any, team: Team) -> None:
