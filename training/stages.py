@@ -1,16 +1,13 @@
 """What the stages of a fit do to a model: dense labels, then rows of drills and of judging."""
 
-import io
-import pickle
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import numpy as np
 import torch
 
-from training.clips import FIELDS
+from training.ahead import ahead
 from training.cpu import mixed_precision, use_fast_forms
 from training.data import World
 from training.dense import DenseHeads, dense_labels, dense_loss, frame_numbers, outputs, owners, word_embeddings
@@ -21,18 +18,12 @@ from training.learner import Learner
 from training.loop import train
 from training.packs import draw_packs, looked_at, task_of
 from training.presets import TEXT_TASKS, Stage
-from training.processes import count, rank, wait
+from training.processes import rank
 from training.rows import Clip
+from training.seen_once import decode_once, seen_once
 from training.sft import Packed, Targets, target_losses
 from training.traces import Traces
-from training.views import seen_as, sha_and_view
-from workbench.backends.encoding import VideoInputs
-from workbench.schema import content_id
-from workbench.video.frames import Frames
-
-FEATURE_VIDEOS = 4  # videos that go through the frozen tower at a time; what more of them need leaves the caches
-FEATURES_RULE = "2"  # of what a file of features holds
-NO_IMAGES = np.zeros((0, 0, 0, 3), np.uint8)
+from training.views import sha_and_view
 
 
 def run_dense(learner: Learner, world: World, plan: Stage, seed: int) -> list[float]:
@@ -40,13 +31,12 @@ def run_dense(learner: Learner, world: World, plan: Stage, seed: int) -> list[fl
 
     Each process sees a share of the scenes of its own.
     """
-    mine = set(_decode_once(world))
-    vision, clips = learner.model.model.visual, learner.clips(world, mine)
+    vision, clips = learner.model.model.visual, learner.clips(world, decode_once(world))
     use_fast_forms(learner.model)
     merge = learner.model.config.vision_config.spatial_merge_size
     words = word_embeddings(learner.model, learner.processor.tokenizer, world.vocabulary)
     heads = DenseHeads(learner.model.config.text_config.hidden_size, outputs(world.vocabulary), words)
-    drawn_from = [video for video in world.videos if _as_it_is(video) in mine]
+    drawn_from = [video for video in world.videos if _as_it_is(video) in clips]
     number = rank()
 
     @cache
@@ -99,7 +89,7 @@ def run_rows(learner: Learner, world: World, plan: Stage, seed: int) -> list[flo
     model = learner.model
     model.model.visual.requires_grad_(False)
     use_fast_forms(model)
-    clips, features = _seen_once(learner, world, plan) if set(plan.mix) - set(TEXT_TASKS) else ({}, {})
+    clips, features = seen_once(learner, world, plan) if set(plan.mix) - set(TEXT_TASKS) else ({}, {})
     tasks = {name: task_of(name, learner, world, clips, plan) for name in plan.mix}
     videos = {name: looked_at(world) if name == "look" else world.told for name in plan.mix}
     layers, width = model.model.language_model.layers, model.config.text_config.hidden_size
@@ -117,7 +107,7 @@ def run_rows(learner: Learner, world: World, plan: Stage, seed: int) -> list[flo
         drawn = draw_packs(tasks, plan.mix, videos, random.Random(f"{seed} {step} {number}"))
         return [load(*one) for one in drawn]
 
-    loads = _ahead(draw, plan.steps)
+    loads = ahead(draw, plan.steps)
 
     def loss_of(step: int):
         batch = loads(step)
@@ -152,116 +142,3 @@ def _by_task(batch: Sequence[Load], targets: Targets, weights: torch.Tensor) -> 
         total = total + loss
         figures |= {f"{name}_loss": loss.item(), f"{name}_accuracy": targets.right[mine].float().mean().item()}
     return total / len(names), figures
-
-
-def _ahead(make: Callable[[int], list[Load]], steps: int) -> Callable[[int], list[Load]]:
-    """`make(step)` for one step after the other, made in a process of its own some steps ahead."""
-    from torch.utils.data import DataLoader
-
-    waiting: Iterator[bytes] | None = None
-
-    def get(step: int) -> list[Load]:
-        nonlocal waiting
-        if waiting is None:
-            waiting = iter(
-                DataLoader(
-                    _Steps(make),
-                    batch_size=None,
-                    sampler=range(step, steps),
-                    num_workers=1,
-                    multiprocessing_context="fork",
-                )
-            )
-        return pickle.loads(next(waiting))
-
-    return get
-
-
-class _Steps(torch.utils.data.Dataset):
-    """Steps as bytes: of the hundreds of small tensors of a step, each would else be a file shared between processes."""
-
-    def __init__(self, make: Callable[[int], list[Load]]):
-        self.make = make
-
-    def __getitem__(self, step: int) -> bytes:
-        written = io.BytesIO()
-        _WithArrays(written, pickle.HIGHEST_PROTOCOL).dump(self.make(step))
-        return written.getvalue()
-
-
-class _WithArrays(pickle.Pickler):
-    """Writes tensors as arrays, many times faster than they write themselves."""
-
-    def reducer_override(self, value: Any) -> Any:
-        if isinstance(value, torch.Tensor):
-            return torch.from_numpy, (value.numpy(),)
-        return NotImplemented
-
-
-def _decode_once(world: World, counts: Mapping[int, float] | None = None) -> list[str]:
-    """Fill the cache of frames, each process with its share, which is given; afterwards all read them from there."""
-    mine = world.scenes[rank() :: count()]
-    for video in mine:
-        world.frames(video, counts)
-    wait()
-    return mine
-
-
-def _seen_once(learner: Learner, world: World, plan: Stage) -> tuple[dict[str, Clip], dict[str, torch.Tensor]]:
-    """Clips without their pixels, and features of every video: with a frozen tower they are the same in every epoch.
-
-    Each process makes both of its share; they stay in a file for the others, and for the next stage.
-    """
-    known = _tower_id(learner.model.model.visual, world, plan)
-    folder = learner.place.metrics.parent / "features"
-    files = [folder / f"{known}-{number}-of-{count()}.pt" for number in range(count())]
-    if not files[rank()].exists():
-        mine = _decode_once(world, plan.frames)
-        made: dict[str, dict[str, Any]] = {"clips": {}, "features": {}}
-        for start in range(0, len(mine), FEATURE_VIDEOS):
-            shots = learner.clips(world, mine[start : start + FEATURE_VIDEOS], plan.frames)
-            made["clips"] |= {scene: _told(shot) for scene, shot in shots.items()}
-            for view in world.views:
-                made["features"] |= _features(learner, {seen_as(scene, view): shot for scene, shot in shots.items()})
-        folder.mkdir(exist_ok=True)
-        torch.save(made, files[rank()].with_suffix(".part"))
-        files[rank()].with_suffix(".part").rename(files[rank()])
-    wait()
-    clips: dict[str, Clip] = {}
-    features: dict[str, torch.Tensor] = {}
-    for kept in (torch.load(file, weights_only=True) for file in files):
-        features |= kept["features"]
-        for scene, told in kept["clips"].items():
-            clips |= dict.fromkeys((seen_as(scene, view) for view in world.views), _clip_told(told))
-    return clips, features
-
-
-def _features(learner: Learner, shots: Mapping[str, Clip]) -> dict[str, torch.Tensor]:
-    """What the frozen tower makes of the clips, each turned as its video shows it."""
-    turned = [learner.turned(shot, video).inputs.tensors for video, shot in shots.items()]
-    with torch.no_grad(), mixed_precision():
-        merged = vision_features(learner.model, turned)
-    return {video: each.float() for video, each in zip(shots, merged, strict=True)}
-
-
-def _tower_id(tower: torch.nn.Module, world: World, plan: Stage) -> str:
-    """Tells features of this tower, of these videos and numbers of frames, from all others."""
-    parts = [FEATURES_RULE, str(world.videos), str(sorted(plan.frames.items()))]
-    parts += [
-        f"{name} {weight.float().sum().item()} {weight.float().norm().item()}"
-        for name, weight in tower.state_dict().items()
-    ]
-    return content_id(parts)
-
-
-def _told(clip: Clip) -> dict[str, Any]:
-    """A clip without its pictures and pixels, in plain values and tensors."""
-    return {
-        "frames": {name: getattr(clip.frames, name) for name in FIELDS},
-        "inputs": clip.inputs._replace(tensors={"video_grid_thw": clip.inputs.tensors["video_grid_thw"]})._asdict(),
-    }
-
-
-def _clip_told(told: Mapping[str, Any]) -> Clip:
-    """What `_told` was given, but for pictures and pixels."""
-    return Clip(Frames(NO_IMAGES, **told["frames"]), VideoInputs(**told["inputs"]))
