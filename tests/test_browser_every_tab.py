@@ -13,7 +13,9 @@ TOO_WIDE = """() => [...document.querySelectorAll('body *')]
   .map(e => e.outerHTML.slice(0, 120)).slice(0, 5)"""
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize(
+    "dark", [pytest.param(False, id="light"), pytest.param(True, id="dark", marks=pytest.mark.slow)]
+)
 def test_no_tab_scrolls_sideways(browser, served, dark):
     reader = Reader(browser, served, WIDTHS[0], dark)
     page, found = reader.page, {}
