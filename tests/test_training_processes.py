@@ -1,4 +1,4 @@
-"""Processes that train one model end with the one that started them, however that ends."""
+"""Processes that train one model learn as one, and end with the one that started them, however that ends."""
 
 import os
 import signal
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+import torch
 
 ROOT, WAIT = Path(__file__).parent.parent, 60
 
@@ -46,3 +47,44 @@ def test_ended_it_takes_its_processes_along(tmp_path, sign):
     parent.wait(WAIT)
     _, left = psutil.wait_procs(workers, timeout=WAIT)
     assert not left
+
+
+def learn(folder, until):
+    """Some steps of a model of three maps and a bias; every process leaves the values that it ends with."""
+    from training.loop import Place, train
+    from training.presets import Stage
+    from training.processes import rank
+
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(torch.nn.Linear(8, 16), torch.nn.Linear(16, 16), torch.nn.Linear(16, 4))
+    inputs, wanted = torch.randn(32, 8), torch.randn(32, 4)
+
+    def loss_of(step):
+        if step == until:
+            raise KeyboardInterrupt
+        some = slice(step % 4 * 8, step % 4 * 8 + 8)
+        return ((model(inputs[some]) - wanted[some]) ** 2).mean(), {}
+
+    place = Place("toy", folder / "metrics.jsonl", folder / "state.pt")
+    try:
+        train(model.parameters(), loss_of, Stage(steps=130, lr=1e-2), place, [model[0], model[1]])
+    except KeyboardInterrupt:
+        return
+    torch.save(model.state_dict(), folder / f"{rank()}.pt")
+
+
+def test_two_processes_that_share_the_matrices_learn_what_one_does(tmp_path):
+    from training.processes import run
+
+    one, two, stopped = (tmp_path / name for name in ("one", "two", "stopped"))
+    for folder in (one, two, stopped):
+        folder.mkdir()
+    learn(one, None)
+    run(learn, (two, None), 2)
+    run(learn, (stopped, 115), 2)
+    assert not (stopped / "0.pt").exists()
+    run(learn, (stopped, None), 2)  # goes on from the state after 100 steps, of both processes' optimizers
+    expected = torch.load(one / "0.pt")
+    for found in (two / "0.pt", two / "1.pt", stopped / "0.pt", stopped / "1.pt"):
+        for name, values in torch.load(found).items():
+            assert torch.equal(values, expected[name]), (found, name)

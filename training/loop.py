@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import torch
 
 from training.presets import Stage
-from training.processes import average_gradients, rank
+from training.processes import average_gradients, count, gathered, rank, spread
 from workbench.store import read_lines
 
 WARMUP, CLIP, LOG_EVERY, SAVE_EVERY = 0.03, 1.0, 25, 100
@@ -67,7 +67,8 @@ def train(
     the very losses it would have had. The linear maps within `layers` are Muon's.
     """
     trainable = [parameter for parameter in parameters if parameter.requires_grad]
-    optimizers = _optimizers(trainable, layers)
+    hidden = _hidden(trainable, layers)
+    optimizers = _optimizers(trainable, hidden)
     first, spent = _resume(place.state, trainable, optimizers)
     gc.collect()
     gc.freeze()  # millions of rows stay to the end; they are not looked through again and again
@@ -86,12 +87,12 @@ def train(
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate(step, plan.steps, plan.lr) * faster
             optimizer.step()
+        for owner, matrices in enumerate(hidden):
+            spread(matrices, owner)
         losses.append(loss.item())
         window.append({"loss": losses[-1], **figures})
         done, seconds = step + 1, time.monotonic() - start
-        if rank():
-            continue
-        if done % LOG_EVERY == 0 or done == plan.steps:
+        if not rank() and (done % LOG_EVERY == 0 or done == plan.steps):
             line = {"stage": place.stage, "step": done, "seconds": round(seconds, 1), **_means(window)}
             log_line(place.metrics, line)
             window = []
@@ -100,32 +101,43 @@ def train(
     return losses
 
 
-def _optimizers(trainable: list[torch.nn.Parameter], layers: Iterable[torch.nn.Module]) -> list[torch.optim.Optimizer]:
-    """Muon for the linear maps within the layers, with steps as large as AdamW's; AdamW for the rest, if any.
+def _hidden(
+    trainable: Sequence[torch.nn.Parameter], layers: Iterable[torch.nn.Module]
+) -> list[list[torch.nn.Parameter]]:
+    """The linear maps within the layers, in shares of like size for the processes: each moves its own."""
+    maps = {id(each.weight) for layer in layers for each in layer.modules() if isinstance(each, torch.nn.Linear)}
+    ours = sorted((each for each in trainable if id(each) in maps), key=torch.nn.Parameter.numel)
+    return [ours[number :: count()] for number in range(count())]
+
+
+def _optimizers(
+    trainable: Sequence[torch.nn.Parameter], hidden: Sequence[Sequence[torch.nn.Parameter]]
+) -> list[torch.optim.Optimizer]:
+    """Muon for this process's hidden matrices, with steps as large as AdamW's; AdamW for the rest; neither for none.
 
     Biases and norm scales do not decay.
     """
-    maps = [each.weight for layer in layers for each in layer.modules() if isinstance(each, torch.nn.Linear)]
-    ours = {id(weight) for weight in maps}
-    hidden = [parameter for parameter in trainable if id(parameter) in ours]
+    ours = {id(parameter) for share in hidden for parameter in share}
     rest = [parameter for parameter in trainable if id(parameter) not in ours]
     groups = [
         {"params": [each for each in rest if each.ndim >= 2], "weight_decay": WEIGHT_DECAY},
         {"params": [each for each in rest if each.ndim < 2], "weight_decay": 0.0},
     ]
     found: list[torch.optim.Optimizer] = []
-    if hidden:
-        found.append(torch.optim.Muon(hidden, weight_decay=WEIGHT_DECAY, adjust_lr_fn="match_rms_adamw"))
+    if mine := hidden[rank()]:
+        found.append(torch.optim.Muon(mine, weight_decay=WEIGHT_DECAY, adjust_lr_fn="match_rms_adamw"))
     if rest:
         found.append(torch.optim.AdamW([group for group in groups if group["params"]], betas=BETAS))
     return found
 
 
 def _save(state: Path, trainable: list, optimizers: Sequence[torch.optim.Optimizer], done: int, seconds: float) -> None:
-    """Write under another name, then rename: a kill in between leaves the state before."""
+    """Write under another name, then rename: a kill in between leaves the state before. All processes call it."""
+    states = gathered([optimizer.state_dict() for optimizer in optimizers])
+    if rank():
+        return
     partial = state.with_suffix(".tmp")
     values = [parameter.detach() for parameter in trainable]
-    states = [optimizer.state_dict() for optimizer in optimizers]
     record = {"step": done, "seconds": seconds, "values": values, "optimizers": states}
     torch.save(record, partial)
     partial.replace(state)
@@ -139,7 +151,7 @@ def _resume(state: Path, trainable: list, optimizers: Sequence[torch.optim.Optim
     with torch.no_grad():
         for parameter, value in zip(trainable, saved["values"], strict=True):
             parameter.copy_(value)
-    for optimizer, known in zip(optimizers, saved["optimizers"], strict=True):
+    for optimizer, known in zip(optimizers, saved["optimizers"][rank()], strict=True):
         optimizer.load_state_dict(known)
     return saved["step"], saved["seconds"]
 

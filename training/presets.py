@@ -88,10 +88,10 @@ EMBEDDED = Preset(
     policy=VideoPolicy(frames=8, min_pixels=12_544, max_pixels=12_544),
     sampling=Sampling(temperature=0.0, top_p=0.95, max_new_tokens=512),  # top_p: sampled replies keep their form
     stages={
-        "reading": Stage(steps=300, lr=1.5e-3, mix={"claims": 14, "compare": 2}),
-        "dense": Stage(steps=1100, lr=1.5e-3, videos=24),
-        "looking": Stage(steps=650, lr=1.2e-3, frames=FRAMES, mix={"look": 9, "claims": 4, "compare": 1}),
-        "judge": Stage(steps=920, lr=1e-3, rows=2, misled=0.25, deciding=5.0, often=OFTEN, frames=FRAMES, mix=JUDGING),
+        "reading": Stage(steps=450, lr=1.5e-3, mix={"claims": 14, "compare": 2}),
+        "dense": Stage(steps=1400, lr=1.5e-3, videos=24),
+        "looking": Stage(steps=800, lr=1.2e-3, frames=FRAMES, mix={"look": 9, "claims": 4, "compare": 1}),
+        "judge": Stage(steps=1300, lr=1e-3, rows=2, misled=0.25, deciding=5.0, often=OFTEN, frames=FRAMES, mix=JUDGING),
     },
     world=(
         *("--scenes", "4000", "--split", "train", "--setting", "core"),

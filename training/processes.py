@@ -125,3 +125,23 @@ def average_gradients(parameters: Sequence[torch.nn.Parameter]) -> None:
     flat /= distributed.get_world_size()
     for parameter, mean in zip(parameters, flat.split([grad.numel() for grad in grads]), strict=True):
         parameter.grad = mean.view_as(parameter)
+
+
+def spread(parameters: Sequence[torch.nn.Parameter], owner: int) -> None:
+    """Give every process the values that the one of that number has."""
+    if not distributed.is_initialized() or not parameters:
+        return
+    flat = torch.cat([each.detach().flatten() for each in parameters])
+    distributed.broadcast(flat, owner)
+    if rank() != owner:
+        with torch.no_grad():
+            for parameter, values in zip(parameters, flat.split([each.numel() for each in parameters]), strict=True):
+                parameter.copy_(values.view_as(parameter))
+
+
+def gathered(value: Any) -> list[Any]:
+    """What every process gives, by its number."""
+    found = [value] * count()
+    if distributed.is_initialized():
+        distributed.all_gather_object(found, value)
+    return found
