@@ -1,20 +1,22 @@
 """What the steps of a fit see, made some steps ahead of them by a process of its own."""
 
-import io
-import pickle
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
+import numpy as np
 import torch
 
 Made = TypeVar("Made")
 
 
 def ahead(make: Callable[[int], Made], steps: int) -> Callable[[int], Made]:
-    """`make(step)` for one step after the other, made in a process of its own some steps ahead."""
+    """`make(step)` for one step after the other, made in a process of its own some steps ahead.
+
+    It crosses with arrays in the place of tensors, each of which would else be a file shared between the processes.
+    """
     from torch.utils.data import DataLoader
 
-    waiting: Iterator[bytes] | None = None
+    waiting: Iterator[Any] | None = None
 
     def get(step: int) -> Made:
         nonlocal waiting
@@ -23,32 +25,31 @@ def ahead(make: Callable[[int], Made], steps: int) -> Callable[[int], Made]:
                 DataLoader(
                     _Steps(make),
                     batch_size=None,
+                    collate_fn=lambda made: _mapped(made, torch.Tensor, torch.Tensor.numpy),
                     sampler=range(step, steps),
                     num_workers=1,
                     multiprocessing_context="fork",
                 )
             )
-        return pickle.loads(next(waiting))
+        return _mapped(next(waiting), np.ndarray, torch.from_numpy)
 
     return get
 
 
 class _Steps(torch.utils.data.Dataset):
-    """Steps as bytes: of the hundreds of small tensors of a step, each would else be a file shared between processes."""
-
     def __init__(self, make: Callable[[int], Any]):
         self.make = make
 
-    def __getitem__(self, step: int) -> bytes:
-        written = io.BytesIO()
-        _WithArrays(written, pickle.HIGHEST_PROTOCOL).dump(self.make(step))
-        return written.getvalue()
+    def __getitem__(self, step: int) -> Any:
+        return self.make(step)
 
 
-class _WithArrays(pickle.Pickler):
-    """Writes tensors as arrays, many times faster than they write themselves."""
-
-    def reducer_override(self, value: Any) -> Any:
-        if isinstance(value, torch.Tensor):
-            return torch.from_numpy, (value.numpy(),)
-        return NotImplemented
+def _mapped(value: Any, kind: type, change: Callable[[Any], Any]) -> Any:
+    """The value with all of one kind changed in its lists and named tuples."""
+    if isinstance(value, kind):
+        return change(value)
+    if isinstance(value, list):
+        return [_mapped(each, kind, change) for each in value]
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return type(value)(*(_mapped(each, kind, change) for each in value))
+    return value
