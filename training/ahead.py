@@ -23,10 +23,10 @@ def ahead(make: Callable[[int], Made], steps: int) -> Callable[[int], Made]:
         if waiting is None:
             waiting = iter(
                 DataLoader(
-                    _Steps(make),
-                    batch_size=None,
-                    collate_fn=lambda made: _mapped(made, torch.Tensor, torch.Tensor.numpy),
+                    range(steps),
                     sampler=range(step, steps),
+                    batch_size=None,
+                    collate_fn=lambda number: _mapped(make(number), torch.Tensor, torch.Tensor.numpy),
                     num_workers=1,
                     multiprocessing_context="fork",
                 )
@@ -34,14 +34,6 @@ def ahead(make: Callable[[int], Made], steps: int) -> Callable[[int], Made]:
         return _mapped(next(waiting), np.ndarray, torch.from_numpy)
 
     return get
-
-
-class _Steps(torch.utils.data.Dataset):
-    def __init__(self, make: Callable[[int], Any]):
-        self.make = make
-
-    def __getitem__(self, step: int) -> Any:
-        return self.make(step)
 
 
 def _mapped(value: Any, kind: type, change: Callable[[Any], Any]) -> Any:

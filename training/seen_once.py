@@ -1,4 +1,4 @@
-"""What a fit does to every video once: its frames decoded and, with a frozen tower, its features kept in a file."""
+"""What one of the processes of a fit does to a video once: to decode it and, with a frozen tower, to keep its features."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -24,13 +24,9 @@ FEATURES_RULE = "2"  # of what a file of features holds
 NO_IMAGES = np.zeros((0, 0, 0, 3), np.uint8)
 
 
-def decode_once(world: World, counts: Mapping[int, float] | None = None) -> list[str]:
-    """Fill the cache of frames, each process with its share, which is given; afterwards all read them from there."""
-    mine = world.scenes[rank() :: count()]
-    for video in mine:
-        world.frames(video, counts)
-    wait()
-    return mine
+def share_of(world: World) -> list[str]:
+    """The scenes that this process decodes."""
+    return world.scenes[rank() :: count()]
 
 
 def seen_once(learner: Learner, world: World, plan: Stage) -> tuple[dict[str, Clip], dict[str, torch.Tensor]]:
@@ -42,7 +38,7 @@ def seen_once(learner: Learner, world: World, plan: Stage) -> tuple[dict[str, Cl
     folder = learner.place.metrics.parent / "features"
     files = [folder / f"{known}-{number}-of-{count()}.pt" for number in range(count())]
     if not files[rank()].exists():
-        mine = decode_once(world, plan.frames)
+        mine = share_of(world)
         made: dict[str, dict[str, Any]] = {"clips": {}, "features": {}}
         for start in range(0, len(mine), FEATURE_VIDEOS):
             shots = learner.clips(world, mine[start : start + FEATURE_VIDEOS], plan.frames)

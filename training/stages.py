@@ -20,7 +20,7 @@ from training.packs import draw_packs, looked_at, task_of
 from training.presets import TEXT_TASKS, Stage
 from training.processes import rank
 from training.rows import Clip
-from training.seen_once import decode_once, seen_once
+from training.seen_once import seen_once, share_of
 from training.sft import Packed, Targets, target_losses
 from training.traces import Traces
 from training.views import sha_and_view
@@ -31,7 +31,7 @@ def run_dense(learner: Learner, world: World, plan: Stage, seed: int) -> list[fl
 
     Each process sees a share of the scenes of its own.
     """
-    vision, clips = learner.model.model.visual, learner.clips(world, decode_once(world))
+    vision, clips = learner.model.model.visual, learner.clips(world, share_of(world))
     use_fast_forms(learner.model)
     merge = learner.model.config.vision_config.spatial_merge_size
     words = word_embeddings(learner.model, learner.processor.tokenizer, world.vocabulary)
