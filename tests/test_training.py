@@ -5,6 +5,7 @@ import random
 import re
 import subprocess
 import sys
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -220,14 +221,25 @@ def test_a_few_rows_say_that_there_is_no_video_and_judge_by_what_they_say_is_see
 
 
 @pytest.mark.slow
-def test_two_processes_learn_as_one_model(data, tmp_path):
+def test_two_processes_learn_as_one_model_and_one_alone_makes_its_features_again(data, tmp_path):
     command = [sys.executable, "-m", "training", "fit", "--data", str(data), "--out", str(tmp_path), "--processes", "2"]
     command += ["--steps", "dense=2", "reading=2", "looking=1", "judge=1"]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-2000:]
-    assert (tmp_path / "judge" / "model.safetensors").exists()
+    judge = tmp_path / "judge" / "model.safetensors"
+
+    def fitted() -> bytes:
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr[-2000:]
+        return judge.read_bytes()
+
+    weights = fitted()
     logged = (tmp_path / "metrics.jsonl").read_text().splitlines()
     assert len(logged) == len(load_preset("embedded").stages)  # the first process alone writes
+    features = sorted((tmp_path / "features").iterdir())
+    assert len(features) == 2
+    features[1].unlink()  # as after a kill between the two files
+    judge.parent.rename(tmp_path / "before")
+    assert fitted() == weights
+    assert sorted((tmp_path / "features").iterdir()) == features
 
 
 def test_the_tokens_that_decide_weigh_more(world, learner):
@@ -317,6 +329,36 @@ def test_a_short_fit_lowers_the_loss(world, learner, fitted):
     judge = run_rows(learner, world, plan, seed=1)
     assert np.mean(judge[-3:]) < np.mean(judge[:3])
     assert (learner.model.model.visual.state_dict()["patch_embed.proj.weight"] == before).all()  # frozen
+
+
+@pytest.mark.parametrize("stage", ["dense", "judge"])
+def test_what_a_stage_learns_on_another_device_is_what_it_learns_on_the_processor(
+    world, fitted, stage, tmp_path, monkeypatch
+):
+    import torch
+    from transformers import AutoModelForImageTextToText, AutoProcessor
+
+    from tests.other_device import DEVICE, lower_right, other_device
+    from training import branches, stages
+    from training.learner import Learner
+    from training.loop import Place
+
+    monkeypatch.setattr(torch, "autocast", lambda *args, **kwargs: nullcontext())
+    monkeypatch.setattr(branches, "causal_lower_right", lower_right)
+    monkeypatch.setitem(stages.DRAWERS, DEVICE.type, 1)
+    plan = replace(TINY.stages[stage], steps=3, lr=1e-5)  # larger steps make much of little
+    processor = AutoProcessor.from_pretrained(fitted / "judge")
+
+    def losses(name: str, device: torch.device) -> list[float]:
+        model = AutoModelForImageTextToText.from_pretrained(fitted / "judge").train()
+        place = Place(name, tmp_path / name / "metrics.jsonl", tmp_path / name / "state.pt")
+        place.metrics.parent.mkdir()
+        torch.manual_seed(0)
+        with other_device() if device == DEVICE else nullcontext():
+            run = stages.run_dense if stage == "dense" else stages.run_rows
+            return run(Learner(model.to(device), processor, place), world, plan, seed=1)
+
+    assert losses("there", DEVICE) == pytest.approx(losses("here", torch.device("cpu")), rel=1e-4)
 
 
 def test_stages_that_are_there_are_not_made_again_and_one_made_again_is_the_same(data, fitted):

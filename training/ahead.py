@@ -1,4 +1,4 @@
-"""What the steps of a fit see, made some steps ahead of them by a process of its own."""
+"""What the steps of a fit see, made some steps ahead of them by processes of their own."""
 
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
@@ -9,8 +9,8 @@ import torch
 Made = TypeVar("Made")
 
 
-def ahead(make: Callable[[int], Made], steps: int) -> Callable[[int], Made]:
-    """`make(step)` for one step after the other, made in a process of its own some steps ahead.
+def ahead(make: Callable[[int], Made], steps: int, workers: int = 1) -> Callable[[int], Made]:
+    """`make(step)` for one step after the other, made in processes of their own some steps ahead.
 
     It crosses with arrays in the place of tensors, each of which would else be a file shared between the processes.
     """
@@ -27,7 +27,7 @@ def ahead(make: Callable[[int], Made], steps: int) -> Callable[[int], Made]:
                     sampler=range(step, steps),
                     batch_size=None,
                     collate_fn=lambda number: _mapped(make(number), torch.Tensor, torch.Tensor.numpy),
-                    num_workers=1,
+                    num_workers=workers,
                     multiprocessing_context="fork",
                 )
             )

@@ -15,7 +15,7 @@ from training.presets import PRESETS
 from training.recipes import RECIPES, DataOptions, load_recipe
 from workbench.errors import InputError
 
-EMBEDDED_ONLY = {"steps": [], "processes": 2}
+EMBEDDED_ONLY = {"steps": [], "processes": None, "device": "auto"}
 DATA_OPTIONS = ("swap", "reference_share", "negatives", "judges")
 CHANGES = (
     "base", "mix", "share", "lr", "epochs", "batch", "accumulation", "branches", "max_steps", "max_tokens", "rank",
@@ -46,9 +46,9 @@ def add_verbs(verbs: Any) -> None:
 
 def _embedded_options(group: Any) -> None:
     group.add_argument("--steps", nargs="+", default=[], metavar="STAGE=N", help="e.g. dense=50 looking=50 judge=100")
-    group.add_argument(
-        "--processes", type=int, default=2, help="that train side by side, one thread each; 2 is the recipe"
-    )
+    group.add_argument("--processes", type=int, help="that share a step, one thread each (default: 2, on a GPU 1)")
+    group.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto",
+                       help="auto: the GPU where there is one")  # fmt: skip
 
 
 def _recipe_options(group: Any) -> None:
@@ -184,7 +184,7 @@ def _fit_embedded(arguments: argparse.Namespace) -> int:
     from training.fit_run import fit_in_run
 
     world = arguments.data[0] if arguments.data else None
-    print(fit_in_run(preset, arguments.out, world, arguments.command, arguments.processes))
+    print(fit_in_run(preset, arguments.out, world, arguments.command, arguments.processes, arguments.device))
     return 0
 
 

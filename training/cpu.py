@@ -1,4 +1,4 @@
-"""The same operations in forms that a CPU runs several times faster; exact in float32, and open to bfloat16.
+"""The embedded fit's arithmetic: operations in forms that a CPU runs several times faster, exact in float32, and bfloat16.
 
 Products in bfloat16 run ten times faster than in float32 on CPUs with matrix units, and three times with AVX-512 BF16;
 convolutions and fused attention in bfloat16 run slower: so patches are embedded by a product, windows of equal size
@@ -20,10 +20,13 @@ def use_fast_forms(model: Any) -> None:
         block.attn.forward = MethodType(_attend_in_windows, block.attn)
 
 
-def mixed_precision() -> Any:
-    """Products in bfloat16, all else in float32; nothing where the CPU has no fast bfloat16."""
-    fast = torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()
-    return torch.autocast("cpu", torch.bfloat16, enabled=fast)
+def mixed_precision(device: torch.device) -> Any:
+    """Products in bfloat16, all else in float32; nothing where the device has no fast bfloat16."""
+    if device.type == "cuda":
+        fast = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        fast = torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()
+    return torch.autocast(device.type, torch.bfloat16, enabled=fast)
 
 
 def _embed_patches(self: Any, patches: torch.Tensor) -> torch.Tensor:
@@ -40,7 +43,7 @@ def _attend_in_windows(
     lengths = cu_seqlens.diff().unique()
     assert len(lengths) == 1, f"windows of equal size expected, got {lengths.tolist()}"
     split = self.qkv(hidden_states).unflatten(-1, (3, self.num_heads, -1)).unbind(1)
-    with torch.autocast("cpu", enabled=False):
+    with torch.autocast(hidden_states.device.type, enabled=False):
         query, key, value = (each.float() for each in split)
         query, key = apply_rotary_pos_emb_vision(query, key, *position_embeddings)
         windows = (each.unflatten(0, (-1, int(lengths))).transpose(1, 2) for each in (query, key, value))

@@ -149,7 +149,8 @@ def word_embeddings(model: Any, tokenizer: Any, vocabulary: Mapping[str, Sequenc
     """The language model's embeddings [classes, hidden] of the words of each attribute and of the background."""
     table = model.get_input_embeddings().weight
     last = {word: tokenizer(f" {word}")["input_ids"][-1] for words in vocabulary.values() for word in words}
-    return {name: table[[last[word] for word in vocabulary[name]]] for name in (*ATTRIBUTES, "background")}
+    ids = {name: torch.tensor([last[word] for word in vocabulary[name]]) for name in (*ATTRIBUTES, "background")}
+    return {name: table[some] for name, some in ids.items()}
 
 
 def dense_loss(

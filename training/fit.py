@@ -27,10 +27,10 @@ from workbench.prompts import Prompt, load_prompt, render
 TOKENIZER_ROWS = 6000  # rows whose texts the tokenizer learns from
 
 
-def fit(preset: Preset, data: Path, out: Path, say: Callable[[str], None]) -> Path:
+def fit(preset: Preset, data: Path, out: Path, say: Callable[[str], None], device: str = "cpu") -> Path:
     """Run the stages that are not there yet; the folder of the judge. Raises InputError for data it cannot use.
 
-    All processes that train one model call it alike (training.processes).
+    All processes that train one model call it alike (training.processes). `device` is PyTorch's name of one.
     """
     import torch
 
@@ -42,7 +42,7 @@ def fit(preset: Preset, data: Path, out: Path, say: Callable[[str], None]) -> Pa
     for number, name in enumerate(preset.stages):
         torch.manual_seed(preset.seed + number)
         start, shown = source, seen(preset.stages[name].views)
-        _once(out / name, lambda part: _run_stage(name, preset, shown, start, part, out / "metrics.jsonl"), say)  # noqa: B023
+        _once(out / name, lambda part: _run_stage(name, preset, shown, start, part, device), say)  # noqa: B023
         source = out / name
     return source
 
@@ -87,7 +87,7 @@ def _texts(example: Example) -> list[str]:
     return [tags, *(part for part in parts if part)]
 
 
-def _run_stage(name: StageName, preset: Preset, world: World, source: Path, folder: Path, metrics: Path) -> None:
+def _run_stage(name: StageName, preset: Preset, world: World, source: Path, folder: Path, device: str) -> None:
     """Load what the stage before left, train it, and save it with its processor files.
 
     While it trains, the state it would resume from lies in `folder`.
@@ -98,8 +98,8 @@ def _run_stage(name: StageName, preset: Preset, world: World, source: Path, fold
     from training.learner import Learner
     from training.loop import Place
 
-    place = Place(name, metrics, folder / "state.pt")
-    model = AutoModelForImageTextToText.from_pretrained(source).train()
+    place = Place(name, folder.parent / "metrics.jsonl", folder / "state.pt")
+    model = AutoModelForImageTextToText.from_pretrained(source).to(device).train()
     learner = Learner(model, AutoProcessor.from_pretrained(source), place)
     run = stages.run_dense if name == "dense" else stages.run_rows
     run(learner, world, preset.stages[name], preset.seed)

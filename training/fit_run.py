@@ -1,40 +1,51 @@
 """The embedded fit as a run that can be watched: run.json first, status.json while it trains, judge.json at its end."""
 
 import hashlib
+import os
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from training.presets import Preset
 from workbench.backends.judge_file import write_judge_file
 from workbench.errors import InputError
 from workbench.store import Run, read_lines
 
+Device = Literal["auto", "cpu", "cuda"]
+PROCESSES = {"cpu": 2, "cuda": 1}  # that train side by side, where nothing else is asked for
 FOLLOW_SECONDS = 2.0
 WORLD_FILES = ("world.json", "facts.jsonl", "items.jsonl", "judgments.jsonl")
 
 
-def fit_in_run(preset: Preset, out: Path, world: Path | None, command: str, processes: int) -> Path:
+def fit_in_run(
+    preset: Preset, out: Path, world: Path | None, command: str, processes: int | None = None, device: Device = "auto"
+) -> Path:
     """Fit inside a run folder; the folder of the judge. Where no world is given, the preset's is made in OUT/data.
 
     Raises StoreError where another process writes the folder, or it was begun with other settings or data; InputError
-    for fewer processes than one, and for a folder that is no world.
+    for a number of processes that cannot train, a GPU that is not there, and a folder that is no world.
     """
+    device = _found(device)
+    processes = PROCESSES[device] if processes is None else processes
     if processes < 1:
-        raise InputError(f"processes: got {processes}, expected at least 1; 2 is the recipe.")
-    run = Run.create_or_resume(out, config=_config(preset, world, processes), command=command)
+        raise InputError(f"processes: got {processes}, expected at least 1.")
+    if device == "cuda" and processes > 1:
+        raise InputError(
+            f"processes: got {processes}, expected 1: one trains on the GPU; for more, take the device cpu."
+        )
+    run = Run.create_or_resume(out, config=_config(preset, world, processes, device), command=command)
     with run.writing():
         run.set_status("running", phase="data", done=0, total=_total(preset), eta_seconds=None, last_error=None)
-        world = world or _make_world(preset, out / "data", processes)
+        world = world or _make_world(preset, out / "data", max(processes, os.cpu_count() or 1))
         with _followed(run, preset):
             from training.fit import fit
             from training.processes import run as run_in_processes
 
-            run_in_processes(fit, (preset, world, out, print), processes)
+            run_in_processes(fit, (preset, world, out, print, device), processes)
         from training.ship import judge_file
 
         judge = out / list(preset.stages)[-1]
@@ -43,11 +54,24 @@ def fit_in_run(preset: Preset, out: Path, world: Path | None, command: str, proc
     return judge
 
 
-def _config(preset: Preset, world: Path | None, processes: int) -> dict[str, Any]:
+def _found(device: Device) -> Literal["cpu", "cuda"]:
+    """What trains: the GPU where there is one, unless asked otherwise."""
+    import torch
+
+    there = torch.cuda.is_available()
+    if device == "cuda" and not there:
+        raise InputError("device: got cuda, but PyTorch finds no GPU here; take cpu, or auto.")
+    if device == "auto":
+        return "cuda" if there else "cpu"
+    return device
+
+
+def _config(preset: Preset, world: Path | None, processes: int, device: str) -> dict[str, Any]:
     """What must be equal for a run to go on. A name for each number, so that a refusal tells the one that differs."""
     steps = {f"{stage}_steps": plan.steps for stage, plan in preset.stages.items()}
     data = f"world {_digest(world)}" if world else f"made by {' '.join(preset.world)}"
-    return {"preset": preset.name, "seed": preset.seed, "processes": processes, "data": data, **steps}
+    ours = {"preset": preset.name, "seed": preset.seed, "processes": processes, "device": device, "data": data}
+    return ours | steps
 
 
 def _digest(world: Path) -> str:

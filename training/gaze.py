@@ -206,16 +206,17 @@ def watched_layers(layers: int) -> list[int]:
 
 def _shares(queries: torch.Tensor, keys: torch.Tensor, pack: Packed, gaze: Gaze) -> torch.Tensor:
     """Log of the share of attention on the wanted tokens [heads, k]; queries [heads, n, size], keys [groups, n, size]."""
-    with torch.autocast("cpu", enabled=False):
+    own = pack.branches[gaze.queries, None]
+    reach = torch.arange(len(pack.ids)) <= gaze.queries[:, None]
+    seen = (reach & ((pack.branches == 0) | (pack.branches == own))).to(keys.device)
+    with torch.autocast(keys.device.type, enabled=False):
         size = len(queries) // len(keys)
-        asking = queries[gaze.heads.group * size :][:size, gaze.queries]
+        asking = queries[gaze.heads.group * size :][:size, gaze.queries.to(keys.device)]
         if gaze.heads.number is not None:
             asking = asking[gaze.heads.number][None]
         scores = asking @ keys[gaze.heads.group].T * queries.shape[-1] ** -0.5
-        own = pack.branches[gaze.queries, None]
-        reach = torch.arange(len(pack.ids)) <= gaze.queries[:, None]
-        scores = scores.masked_fill(~(reach & ((pack.branches == 0) | (pack.branches == own))), -torch.inf)
-        return scores.masked_fill(~gaze.wanted, -torch.inf).logsumexp(-1) - scores.logsumexp(-1)
+        scores = scores.masked_fill(~seen, -torch.inf)
+        return scores.masked_fill(~gaze.wanted.to(keys.device), -torch.inf).logsumexp(-1) - scores.logsumexp(-1)
 
 
 def turned_words(tokenizer: Any, packed: Packed) -> torch.Tensor:

@@ -147,7 +147,7 @@ def _resume(state: Path, trainable: list, optimizers: Sequence[torch.optim.Optim
     """Put back what `_save` wrote, if anything: the next step, and the seconds spent up to it."""
     if not state.exists():
         return 0, 0.0
-    saved = torch.load(state, weights_only=True)
+    saved = torch.load(state, map_location="cpu", weights_only=True)
     with torch.no_grad():
         for parameter, value in zip(trainable, saved["values"], strict=True):
             parameter.copy_(value)

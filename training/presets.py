@@ -16,7 +16,8 @@ TEXT_FLAWS = "text flaws"
 
 @dataclass(frozen=True)
 class Stage:
-    """One stage of training. A dense step sees `videos` videos; other steps see packs of up to `rows` rows each."""
+    """One stage of training. A dense step sees `videos` videos, other steps packs of up to `rows` rows each, shared out to
+    the processes that train."""
 
     steps: int
     lr: float
@@ -28,7 +29,7 @@ class Stage:
     deciding: float = 1.0  # weight of the tokens that decide (training.heavy_tokens)
     # how much more often the judging packs show instructions of a kind, or responses with flaws in their text (TEXT_FLAWS)
     often: Mapping[str, float] = field(default_factory=dict)
-    mix: Mapping[str, float] = field(default_factory=dict)  # prompt or task -> packs a step, a fraction being a chance
+    mix: Mapping[str, float] = field(default_factory=dict)  # prompt or task -> packs a step; a process draws its share
 
 
 @dataclass(frozen=True)
@@ -58,8 +59,8 @@ class Preset:
 
 FRAMES = {8: 0.75, 4: 0.05, 16: 0.15, 32: 0.05}
 JUDGING = {
-    **{"pointwise": 4.5, "rubric": 1.5, "pairwise": 0.3, "pairwise_reasoning": 4},
-    **{"look": 1, "claims": 1.5, "compare": 0.5},
+    **{"pointwise": 5, "rubric": 1.6, "pairwise": 0.6, "pairwise_reasoning": 8},
+    **{"look": 2, "claims": 3, "compare": 1},
 }
 
 # What one instruction in seven, ten, fifty or fewer is about, and small judges then get wrong.
@@ -88,10 +89,10 @@ EMBEDDED = Preset(
     policy=VideoPolicy(frames=8, min_pixels=12_544, max_pixels=12_544),
     sampling=Sampling(temperature=0.0, top_p=0.95, max_new_tokens=512),  # top_p: sampled replies keep their form
     stages={
-        "reading": Stage(steps=450, lr=1.5e-3, mix={"claims": 14, "compare": 2}),
-        "dense": Stage(steps=1400, lr=1.5e-3, videos=24),
-        "looking": Stage(steps=800, lr=1.2e-3, frames=FRAMES, mix={"look": 9, "claims": 4, "compare": 1}),
-        "judge": Stage(steps=1300, lr=1e-3, rows=2, misled=0.25, deciding=5.0, often=OFTEN, frames=FRAMES, mix=JUDGING),
+        "reading": Stage(steps=300, lr=1.5e-3, mix={"claims": 28, "compare": 4}),
+        "dense": Stage(steps=1450, lr=1.5e-3, videos=48),
+        "looking": Stage(steps=650, lr=1.2e-3, frames=FRAMES, mix={"look": 18, "claims": 8, "compare": 2}),
+        "judge": Stage(steps=1180, lr=1e-3, rows=2, misled=0.25, deciding=5.0, often=OFTEN, frames=FRAMES, mix=JUDGING),
     },
     world=(
         *("--scenes", "4000", "--split", "train", "--setting", "core"),

@@ -74,7 +74,7 @@ def _about_recipe(recipe: Recipe) -> str:
 
 def _about_stages(preset: Preset) -> str:
     steps = ", ".join(f"{name} {plan.steps:,}" for name, plan in preset.stages.items())
-    return f"The judge that ships, from random weights, in stages on a processor. Steps: {steps}. Makes its own data."
+    return f"The judge that ships, from random weights, in stages, with a GPU or without. Steps: {steps}. Makes its own data."
 
 
 def own_number(preset: str, name: str) -> str:

@@ -1,5 +1,6 @@
 """What one of the processes of a fit does to a video once: to decode it and, with a frozen tower, to keep its features."""
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -61,19 +62,17 @@ def seen_once(learner: Learner, world: World, plan: Stage) -> tuple[dict[str, Cl
 def _features(learner: Learner, shots: Mapping[str, Clip]) -> dict[str, torch.Tensor]:
     """What the frozen tower makes of the clips, each turned as its video shows it."""
     turned = [learner.turned(shot, video).inputs.tensors for video, shot in shots.items()]
-    with torch.no_grad(), mixed_precision():
+    with torch.no_grad(), mixed_precision(learner.model.device):
         merged = vision_features(learner.model, turned)
-    return {video: each.float() for video, each in zip(shots, merged, strict=True)}
+    return {video: each.float().cpu() for video, each in zip(shots, merged, strict=True)}
 
 
 def _tower_id(tower: torch.nn.Module, world: World, plan: Stage) -> str:
     """Tells features of this tower, of these videos and numbers of frames, from all others."""
-    parts = [FEATURES_RULE, str(world.videos), str(sorted(plan.frames.items()))]
-    parts += [
-        f"{name} {weight.float().sum().item()} {weight.float().norm().item()}"
-        for name, weight in tower.state_dict().items()
-    ]
-    return content_id(parts)
+    weights = hashlib.sha256()
+    for weight in tower.state_dict().values():
+        weights.update(weight.cpu().numpy().tobytes())
+    return content_id([FEATURES_RULE, world.videos, sorted(plan.frames.items()), weights.hexdigest()])
 
 
 def _told(clip: Clip) -> dict[str, Any]:

@@ -104,7 +104,7 @@ def target_losses(
     )
     positions = torch.cat([pack.positions for pack in packs], 1).to(device).unsqueeze(1)
     told = (labels != IGNORE).nonzero().squeeze(1)
-    seen = [each for pack, each in zip(packs, features, strict=True) if (pack.types != 0).any()]
+    seen = [each.to(device) for pack, each in zip(packs, features, strict=True) if (pack.types != 0).any()]
     vision = {"mm_encoder_outputs": as_encoder_output(model, seen)} if seen else {}
     if shown_as == "video":
         vision["mm_token_type_ids"] = types.unsqueeze(0)

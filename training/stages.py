@@ -18,38 +18,41 @@ from training.learner import Learner
 from training.loop import train
 from training.packs import draw_packs, looked_at, task_of
 from training.presets import TEXT_TASKS, Stage
-from training.processes import rank
+from training.processes import count, rank
 from training.rows import Clip
 from training.seen_once import seen_once, share_of
 from training.sft import Packed, Targets, target_losses
 from training.traces import Traces
 from training.views import sha_and_view
 
+DRAWERS = {"cpu": 1, "cuda": 4}  # processes that draw packs for one that trains
+
 
 def run_dense(learner: Learner, world: World, plan: Stage, seed: int) -> list[float]:
     """Train the vision tower and merger on the labels under each merged token; the losses of all steps.
 
-    Each process sees a share of the scenes of its own.
+    Each process sees a share of the scenes of its own, and of a step's videos.
     """
-    vision, clips = learner.model.model.visual, learner.clips(world, share_of(world))
+    device, vision = learner.model.device, learner.model.model.visual
+    clips = learner.clips(world, share_of(world))
     use_fast_forms(learner.model)
     merge = learner.model.config.vision_config.spatial_merge_size
     words = word_embeddings(learner.model, learner.processor.tokenizer, world.vocabulary)
-    heads = DenseHeads(learner.model.config.text_config.hidden_size, outputs(world.vocabulary), words)
+    heads = DenseHeads(learner.model.config.text_config.hidden_size, outputs(world.vocabulary), words).to(device)
     drawn_from = [video for video in world.videos if _as_it_is(video) in clips]
-    number = rank()
+    number, most = rank(), max(1, plan.videos // count())
 
     @cache
     def labels_of(video: str) -> dict[str, torch.Tensor]:
         return _labels(world, video, clips[_as_it_is(video)], merge)
 
     def loss_of(step: int):
-        videos = random.Random(f"{seed} {step} {number}").sample(drawn_from, min(plan.videos, len(drawn_from)))
-        with mixed_precision():
+        videos = random.Random(f"{seed} {step} {number}").sample(drawn_from, min(most, len(drawn_from)))
+        with mixed_precision(device):
             shown = [learner.turned(clips[_as_it_is(video)], video).inputs.tensors for video in videos]
             features = vision_features(learner.model, shown)
         labels = [labels_of(video) for video in videos]
-        wanted = {name: torch.cat([each[name] for each in labels]) for name in labels[0]}
+        wanted = {name: torch.cat([each[name] for each in labels]).to(device) for name in labels[0]}
         return dense_loss(heads(torch.cat(features).float()), wanted)
 
     return train([*vision.parameters(), *heads.parameters()], loss_of, plan, learner.place, [vision])
@@ -83,17 +86,20 @@ class Load(NamedTuple):
 def run_rows(learner: Learner, world: World, plan: Stage, seed: int) -> list[float]:
     """Train the language model on packs of every task of the plan's mix, drills and prompts alike; the losses.
 
+    Each process draws its share of a step's packs.
+
     A judge that has not learned the parts of judging apart (to look, to read claims, to compare) looks at the video
     alone and scores every response alike. Every task counts by its weight, however many tokens its targets have.
     """
-    model = learner.model
+    model, device = learner.model, learner.model.device
     model.model.visual.requires_grad_(False)
     use_fast_forms(model)
     clips, features = seen_once(learner, world, plan) if set(plan.mix) - set(TEXT_TASKS) else ({}, {})
     tasks = {name: task_of(name, learner, world, clips, plan) for name in plan.mix}
     videos = {name: looked_at(world) if name == "look" else world.told for name in plan.mix}
     layers, width = model.model.language_model.layers, model.config.text_config.hidden_size
-    traces = Traces(layers, width, world.vocabulary["motion"])
+    traces = Traces(layers, width, world.vocabulary["motion"]).to(device)
+    mix = {name: packs / count() for name, packs in plan.mix.items()}
     number, heavy = rank(), heavy_tokens(learner.processor, plan.deciding)
     tokenizer, told = learner.processor.tokenizer, watched_layers(model.config.text_config.num_hidden_layers)
     merge = model.config.vision_config.spatial_merge_size
@@ -104,17 +110,17 @@ def run_rows(learner: Learner, world: World, plan: Stage, seed: int) -> list[flo
         return Load(task, video, packed, scene, gazes(tokenizer, packed, scene), turned)
 
     def draw(step: int) -> list[Load]:
-        drawn = draw_packs(tasks, plan.mix, videos, random.Random(f"{seed} {step} {number}"))
+        drawn = draw_packs(tasks, mix, videos, random.Random(f"{seed} {step} {number}"))
         return [load(*one) for one in drawn]
 
-    loads = ahead(draw, plan.steps)
+    loads = ahead(draw, plan.steps, DRAWERS[device.type])
 
     def loss_of(step: int):
         batch = loads(step)
         packs, watched = [load.packed for load in batch], dict.fromkeys(told)
-        with mixed_precision():
+        with mixed_precision(device):
             targets = target_losses(model, packs, [features.get(each.video) for each in batch], watched)
-        loss, figures = _by_task(batch, targets, heavy.weights(packs))
+        loss, figures = _by_task(batch, targets, heavy.weights(packs).to(device))
         astray, of_kinds = gaze_loss(watched, packs, [load.gazes for load in batch])
         missed, of_traces = traces.loss(packs, [load.scene for load in batch], [load.turned for load in batch])
         return loss + astray + missed, figures | of_kinds | of_traces
@@ -135,7 +141,7 @@ def _by_task(batch: Sequence[Load], targets: Targets, weights: torch.Tensor) -> 
     names = list(dict.fromkeys(load.task for load in batch))
     counts = torch.tensor([max(1, int(load.packed.branches.max())) for load in batch])
     of_row = torch.tensor([names.index(load.task) for load in batch]).repeat_interleave(counts)
-    of_token, figures, total = of_row[targets.rows], {}, 0.0
+    of_token, figures, total = of_row.to(targets.rows.device)[targets.rows], {}, 0.0
     for number, name in enumerate(names):
         mine = of_token == number
         loss = (targets.losses[mine] * weights[mine]).sum() / weights[mine].sum()

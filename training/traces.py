@@ -57,9 +57,10 @@ class Traces(nn.Module):
             known = labels != IGNORE
             if not known.any():
                 continue
-            told = head(self.inputs[LAYERS[name]][0, known].float())
-            total = total + functional.cross_entropy(told, labels[known])
-            figures[f"trace_{name}"] = (told.argmax(-1) == labels[known]).float().mean().item()
+            inputs = self.inputs[LAYERS[name]][0]
+            told, right = head(inputs[known.to(inputs.device)].float()), labels[known].to(inputs.device)
+            total = total + functional.cross_entropy(told, right)
+            figures[f"trace_{name}"] = (told.argmax(-1) == right).float().mean().item()
         return total, figures
 
     def _labels(self, pack: Packed, scene: Scene | None, turned: torch.Tensor | None) -> dict[str, torch.Tensor]:
