@@ -84,6 +84,7 @@ def _join(
     except WorkbenchError as error:
         errors.put(error)
         raise
+    distributed.destroy_process_group()  # its threads, left to the end of the process, now and then abort it
 
 
 def _end_with(parent: int) -> None:
