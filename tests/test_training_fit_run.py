@@ -100,6 +100,7 @@ def test_a_folder_that_is_no_world_is_refused_before_anything_is_written(fit, wo
 
 @pytest.mark.parametrize("options, said", [
     (["--processes", "0"], "processes: got 0, expected at least 1"),
+    (["--device", "cpu", "--processes", "5"], "expected at least 1 and on the device cpu at most 4"),
     (["--validation", "dataset"], "--validation: the preset embedded does not take it"),
     (["--judges", "human:"], "--judges: the preset embedded does not take it"),
     (["--without-negatives"], "--without-negatives: the preset embedded does not take it"),
@@ -112,6 +113,19 @@ def test_what_the_embedded_preset_does_not_do_is_refused(options, said, tmp_path
     assert main(["fit", "--preset", "embedded", "--out", str(tmp_path / "run"), *options]) != 0
     assert said in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
+
+
+def test_one_process_trains_on_a_gpu_where_there_is_one(fit, world, monkeypatch):
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    fit(world=world, processes=None)
+    assert fit.trained == [1]
+    with pytest.raises(InputError, match="processes: got 2, expected at least 1 and on the device cuda at most 1"):
+        fit(world=world)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(InputError, match="device: got cuda, but PyTorch finds no GPU here"):
+        fit_in_run(EMBEDDED, world.parent / "other", world, "", device="cuda")
 
 
 def test_lines_past_the_state_that_a_killed_stage_goes_on_from_are_made_again(tmp_path, monkeypatch):

@@ -9,7 +9,7 @@ import torch
 Made = TypeVar("Made")
 
 
-def ahead(make: Callable[[int], Made], steps: int, workers: int = 1) -> Callable[[int], Made]:
+def ahead(make: Callable[[int], Made], steps: int, workers: int) -> Callable[[int], Made]:
     """`make(step)` for one step after the other, made in processes of their own some steps ahead.
 
     It crosses with arrays in the place of tensors, each of which would else be a file shared between the processes.

@@ -17,6 +17,7 @@ from workbench.store import Run, read_lines
 
 Device = Literal["auto", "cpu", "cuda"]
 PROCESSES = {"cpu": 2, "cuda": 1}  # that train side by side, where nothing else is asked for
+LEAST_PACKS = 5  # of a step that each of them has: with fewer, by chance, one could have none
 FOLLOW_SECONDS = 2.0
 WORLD_FILES = ("world.json", "facts.jsonl", "items.jsonl", "judgments.jsonl")
 
@@ -31,12 +32,9 @@ def fit_in_run(
     """
     device = _found(device)
     processes = PROCESSES[device] if processes is None else processes
-    if processes < 1:
-        raise InputError(f"processes: got {processes}, expected at least 1.")
-    if device == "cuda" and processes > 1:
-        raise InputError(
-            f"processes: got {processes}, expected 1: one trains on the GPU; for more, take the device cpu."
-        )
+    most = 1 if device == "cuda" else _most_processes(preset)
+    if not 1 <= processes <= most:
+        raise InputError(f"processes: got {processes}, expected at least 1 and on the device {device} at most {most}.")
     run = Run.create_or_resume(out, config=_config(preset, world, processes, device), command=command)
     with run.writing():
         run.set_status("running", phase="data", done=0, total=_total(preset), eta_seconds=None, last_error=None)
@@ -64,6 +62,12 @@ def _found(device: Device) -> Literal["cpu", "cuda"]:
     if device == "auto":
         return "cuda" if there else "cpu"
     return device
+
+
+def _most_processes(preset: Preset) -> int:
+    """How many can share the smallest of the preset's steps."""
+    packs = min(sum(plan.mix.values()) or plan.videos for plan in preset.stages.values())
+    return max(1, int(packs / LEAST_PACKS))
 
 
 def _config(preset: Preset, world: Path | None, processes: int, device: str) -> dict[str, Any]:

@@ -83,9 +83,8 @@ class Row(NamedTuple):
         return self.ids == self.ids[place]
 
 
-Look = tuple[
-    Heads, int, torch.Tensor
-]  # some heads, the place in the pack of a token told, what they should see: bool [n]
+# Some heads, the place in the pack of a token told, what they should see: bool [n].
+Look = tuple[Heads, int, torch.Tensor]
 
 
 def gazes(tokenizer: Any, packed: Packed, scene: Scene | None) -> list[Gaze]:

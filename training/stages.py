@@ -40,7 +40,7 @@ def run_dense(learner: Learner, world: World, plan: Stage, seed: int) -> list[fl
     words = word_embeddings(learner.model, learner.processor.tokenizer, world.vocabulary)
     heads = DenseHeads(learner.model.config.text_config.hidden_size, outputs(world.vocabulary), words).to(device)
     drawn_from = [video for video in world.videos if _as_it_is(video) in clips]
-    number, most = rank(), max(1, plan.videos // count())
+    number, most = rank(), plan.videos // count()
 
     @cache
     def labels_of(video: str) -> dict[str, torch.Tensor]:
